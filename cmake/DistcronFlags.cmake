@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# Warnings, hardening and sanitizers as one INTERFACE target, linked PRIVATE by each of our targets.
+add_library(distcron_flags INTERFACE)
+target_compile_options(distcron_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+  -Woverloaded-virtual -Wnon-virtual-dtor -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  $<$<BOOL:${DISTCRON_WERROR}>:-Werror>
+  $<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong>)
+target_compile_definitions(distcron_flags INTERFACE
+  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
+  $<$<AND:$<CONFIG:RelWithDebInfo>,$<NOT:$<BOOL:${DISTCRON_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
+target_link_options(distcron_flags INTERFACE
+  $<$<CONFIG:RelWithDebInfo>:-Wl,-z,relro,-z,now>)
+if(DISTCRON_SANITIZE)
+  target_compile_options(distcron_flags INTERFACE -fsanitize=${DISTCRON_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference)
+  target_link_options(distcron_flags INTERFACE -fsanitize=${DISTCRON_SANITIZE})
+endif()
