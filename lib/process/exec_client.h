@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's end of the executor's socket. Non-blocking; owned and called by the loop thread only.
+// Put fd() into the poll set: always for POLLIN, for POLLOUT too while wants_write().
+// When the executor dies, a call returns kUnavailable: connect() again, then inventory().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "process/spawn_plan.h"
+
+namespace distcron::process {
+
+/// First event after connect().
+struct ExecHello {
+  std::int32_t version = 0;
+  std::string boot_id;           ///< 36 characters, as in /proc/sys/kernel/random/boot_id.
+  std::int32_t exec_pid = 0;
+  bool has_cgroup = false;       ///< Kill by cgroup; else by walk.
+  std::string fallback_reason;   ///< Why there is no cgroup; empty when there is one.
+  std::int32_t starts_per_s = 0; ///< Measured start rate of this host, 0 before it is known.
+};
+/// The attempt's stub was released. A Refused may still follow when the set-up failed: nothing of
+/// the job has run then.
+struct ExecStarted {
+  RunKey key;
+  std::int32_t stub_pid = 0;
+  std::uint64_t stub_starttime = 0;  ///< Field 22 of /proc/PID/stat.
+  std::int64_t wall_us = 0;
+  std::int64_t boot_us = 0;
+};
+/// Answer to inventory(): alive now. Same fields as ExecStarted.
+struct ExecRunning {
+  ExecStarted run;
+};
+/// Closed set. kSetup: `text` is "setup_STEP: system's words", `step` the STEP alone.
+enum class RefuseReason : std::uint8_t { kSpawnFailed, kPolicy, kLate, kDuplicate, kSetup,
+                                         kNotReleased };
+/// Nothing of this attempt has run and nothing will, in this boot.
+/// kDuplicate is different: this (run, attempt) was spawned before; ask the inventory.
+struct ExecRefused {
+  RunKey key;
+  RefuseReason reason = RefuseReason::kSpawnFailed;
+  std::string step;  ///< Only with kSetup, such as "user".
+  std::string text;  ///< For people.
+};
+/// No process of the attempt is left (except EndHow::kKillIncomplete). Read the end record with
+/// load_end_record(); with has_record false the stub was killed: unknown(supervisor_lost).
+struct ExecEnded {
+  RunKey key;
+  bool has_record = true;
+};
+struct ExecInventoryDone {};
+
+using ExecEvent = std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded,
+                               ExecInventoryDone>;
+
+class ExecClient {
+ public:
+  /// Connects to the executor's socket; the path must fit a unix socket (107 bytes).
+  /// kUnavailable: nobody listens (yet). kInvalid: the path is too long. Does not block.
+  [[nodiscard]] static Result<ExecClient> connect(const std::string& socket_path);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  /// True while messages wait because the socket is full; call flush() when it is writable.
+  [[nodiscard]] bool wants_write() const { return !queue_.empty(); }
+
+  /// Hands a plan over. kInvalid: the plan cannot be encoded. Queued when the socket is full
+  /// (kUnavailable beyond kQueueMax). The answer is Started, or Refused.
+  [[nodiscard]] Status spawn(const SpawnPlan& plan);
+  /// Sends `signum` (0: SIGTERM) to the job, SIGKILL to all that is left of it after `grace_ms`
+  /// (< 0: the plan's own). Of a run that is not alive: nothing happens.
+  [[nodiscard]] Status kill(RunKey key, int signum, std::int64_t grace_ms);
+  /// The agent has journaled the end: the inventory need not report it again.
+  [[nodiscard]] Status ack(RunKey key);
+  /// Deletes output and end record of an attempt that is not alive; implies ack().
+  [[nodiscard]] Status remove(RunKey key);
+  /// Asks for all attempts: Running for the live, Ended or Refused for those not acknowledged,
+  /// then InventoryDone.
+  [[nodiscard]] Status inventory();
+
+  /// Sends what is queued.
+  [[nodiscard]] Status flush();
+  /// All events that have arrived, at most kEventsPerRead. kUnavailable: the executor is gone.
+  [[nodiscard]] Result<std::vector<ExecEvent>> read_events();
+
+  static constexpr std::size_t kQueueMax = 20'000;
+  static constexpr std::size_t kEventsPerRead = 4'096;
+
+ private:
+  struct Outgoing {
+    std::string bytes;
+    UniqueFd plan;
+  };
+  explicit ExecClient(UniqueFd fd) : fd_(std::move(fd)) {}
+  [[nodiscard]] Status post(Outgoing message);
+  [[nodiscard]] Status try_send(const Outgoing& message, bool& would_block);
+
+  UniqueFd fd_;
+  std::deque<Outgoing> queue_;
+};
+
+}  // namespace distcron::process
