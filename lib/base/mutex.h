@@ -16,6 +16,7 @@ namespace distcron {
 class DC_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void lock() DC_THREAD_ATTRIBUTE(acquire_capability()) { inner_.lock(); }
+
   void unlock() DC_THREAD_ATTRIBUTE(release_capability()) { inner_.unlock(); }
 
   /// For std::condition_variable_any only.
@@ -30,7 +31,9 @@ class DC_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   explicit MutexLock(Mutex& mutex) DC_THREAD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) {
     mutex_.lock();
   }
+
   ~MutexLock() DC_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
+
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 

@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace distcron {
 
@@ -70,17 +71,17 @@ using Status = Result<void>;
 // NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in parentheses.
 #define DC_CONCAT_INNER(a, b) a##b
 #define DC_CONCAT(a, b) DC_CONCAT_INNER(a, b)
-#define DC_TRY_INNER(tmp, decl, expr)                                 \
-  auto tmp = (expr);                                                  \
-  if (!tmp) return ::distcron::fail(std::move(tmp).error());          \
+#define DC_TRY_INNER(tmp, decl, expr)                        \
+  auto tmp = (expr);                                         \
+  if (!tmp) return ::distcron::fail(std::move(tmp).error()); \
   decl = std::move(*tmp)
 /// DC_TRY(const auto spec, load(name)); binds the value, or returns the error to the caller.
 #define DC_TRY(decl, expr) DC_TRY_INNER(DC_CONCAT(dc_try_, __LINE__), decl, expr)
 /// DC_CHECK_OK(save(name)); returns the error of a Status to the caller.
-#define DC_CHECK_OK(expr)                                                             \
-  do {                                                                                \
-    if (auto dc_status = (expr); !dc_status) {                                        \
-      return ::distcron::fail(std::move(dc_status).error());                          \
-    }                                                                                 \
+#define DC_CHECK_OK(expr)                                    \
+  do {                                                       \
+    if (auto dc_status = (expr); !dc_status) {               \
+      return ::distcron::fail(std::move(dc_status).error()); \
+    }                                                        \
   } while (false)
 // NOLINTEND(bugprone-macro-parentheses)

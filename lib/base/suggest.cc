@@ -16,7 +16,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(width);
   std::vector<std::size_t> last(width);
   std::vector<std::size_t> row(width);
-  for (std::size_t j = 0; j < width; ++j) last[j] = j;
+  for (std::size_t j = 0; j < width; ++j)
+    last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j < width; ++j) {
@@ -36,8 +37,8 @@ std::vector<std::string> suggest(std::string_view word, const std::vector<std::s
   std::vector<std::pair<std::size_t, const std::string*>> near;
   const std::size_t limit = std::max<std::size_t>(2, word.size() / 3);
   for (const std::string& name : known) {
-    const std::size_t gap = name.size() > word.size() ? name.size() - word.size()
-                                                      : word.size() - name.size();
+    const std::size_t gap =
+        name.size() > word.size() ? name.size() - word.size() : word.size() - name.size();
     if (gap > limit || name == word) continue;
     const std::size_t distance = edit_distance(word, name);
     if (distance <= limit && distance < std::max(word.size(), name.size())) {

@@ -16,9 +16,9 @@
 
 namespace distcron::model {
 
-#define DC_VISIT(Type)              \
-  template <class T, class Visitor> \
-    requires std::is_same_v<std::remove_const_t<T>, Type> \
+#define DC_VISIT(Type)                                  \
+  template <class T, class Visitor>                     \
+  requires std::is_same_v<std::remove_const_t<T>, Type> \
   void visit_fields(T& c, Visitor&& visit)
 
 /// First command of a log: makes the cluster.
@@ -28,6 +28,7 @@ struct InitCluster {
   std::int64_t incarnation = 0;
   std::string tz;  ///< IANA zone of the first host; default of jobs.
 };
+
 DC_VISIT(InitCluster) {
   visit(Field{"name", ""}, c.name);
   visit(Field{"cluster_id", ""}, c.cluster_id);
@@ -44,6 +45,7 @@ struct PutNode {
   std::string version;
   TextMap labels;
 };
+
 DC_VISIT(PutNode) {
   visit(Field{"id", ""}, c.id);
   visit(Field{"name", ""}, c.name);
@@ -55,11 +57,12 @@ DC_VISIT(PutNode) {
 
 /// Reported by people and scripts as 5 (conflict) when it does not fit what is stored.
 enum class PutMode : std::uint8_t {
-  kCreate,          ///< Must not exist.
-  kUpdate,          ///< Must exist.
-  kReplace,         ///< Either.
-  kCreateIfMissing, ///< Existing one is left alone and counts as unchanged.
+  kCreate,           ///< Must not exist.
+  kUpdate,           ///< Must exist.
+  kReplace,          ///< Either.
+  kCreateIfMissing,  ///< Existing one is left alone and counts as unchanged.
 };
+
 template <>
 struct EnumNames<PutMode> {
   static constexpr std::array<std::string_view, 4> kNames{"create", "update", "replace",
@@ -70,9 +73,10 @@ struct JobPut {
   JobSpec spec;
   PutMode mode = PutMode::kCreate;
   std::optional<std::int64_t> if_version;
-  std::uint64_t new_uid = 0;   ///< Used when the job is new; random, never 0.
-  std::string source_text;     ///< The admin's own TOML with comments; may be empty.
+  std::uint64_t new_uid = 0;  ///< Used when the job is new; random, never 0.
+  std::string source_text;    ///< The admin's own TOML with comments; may be empty.
 };
+
 DC_VISIT(JobPut) {
   visit(Field{"spec", ""}, c.spec);
   visit(Field{"mode", ""}, c.mode);
@@ -85,12 +89,16 @@ DC_VISIT(JobPut) {
 struct PutJobs {
   std::vector<JobPut> puts;
 };
-DC_VISIT(PutJobs) { visit(Field{"puts", ""}, c.puts); }
+
+DC_VISIT(PutJobs) {
+  visit(Field{"puts", ""}, c.puts);
+}
 
 struct RemoveJobs {
   TextList names;
   bool keep_history = false;
 };
+
 DC_VISIT(RemoveJobs) {
   visit(Field{"names", ""}, c.names);
   visit(Field{"keep_history", ""}, c.keep_history);
@@ -100,6 +108,7 @@ struct RenameJob {
   std::string name;
   std::string new_name;
 };
+
 DC_VISIT(RenameJob) {
   visit(Field{"name", ""}, c.name);
   visit(Field{"new_name", ""}, c.new_name);
@@ -110,6 +119,7 @@ struct SetEnabled {
   bool enabled = true;
   std::optional<WallTime> until;  ///< Only with enabled = false: enabled again at this instant.
 };
+
 DC_VISIT(SetEnabled) {
   visit(Field{"names", ""}, c.names);
   visit(Field{"enabled", ""}, c.enabled);
@@ -126,6 +136,7 @@ struct TriggerRun {
   TextList argv;
   bool force = false;
 };
+
 DC_VISIT(TriggerRun) {
   visit(Field{"job", ""}, c.job);
   visit(Field{"trigger", ""}, c.trigger);
@@ -137,10 +148,11 @@ DC_VISIT(TriggerRun) {
 }
 
 enum class Action : std::uint8_t { kClaim, kQueue, kSkip, kMiss, kCancel, kReplace };
+
 template <>
 struct EnumNames<Action> {
-  static constexpr std::array<std::string_view, 6> kNames{"claim",  "queue",  "skip",
-                                                          "miss", "cancel", "replace"};
+  static constexpr std::array<std::string_view, 6> kNames{"claim", "queue",  "skip",
+                                                          "miss",  "cancel", "replace"};
 };
 
 /// What the planner decided about one slot; the reasons are data, `explain` reads them.
@@ -155,9 +167,10 @@ struct Decision {
   std::string detail;
   std::int32_t attempt = 0;
   std::int64_t node_id = 0;
-  WallTime start_at{};   ///< Claim: not before. Queue: earliest next look.
+  WallTime start_at{};  ///< Claim: not before. Queue: earliest next look.
   std::vector<Fact> facts;
 };
+
 DC_VISIT(Decision) {
   visit(Field{"run_id", ""}, c.run_id);
   visit(Field{"job_uid", ""}, c.job_uid);
@@ -178,6 +191,7 @@ struct CursorMove {
   std::uint64_t job_uid = 0;
   WallTime cursor{};
 };
+
 DC_VISIT(CursorMove) {
   visit(Field{"job_uid", ""}, c.job_uid);
   visit(Field{"cursor", ""}, c.cursor);
@@ -190,6 +204,7 @@ struct Decide {
   std::vector<CursorMove> cursors;
   TextList enable_again;  ///< Jobs whose `disable --until` is over.
 };
+
 DC_VISIT(Decide) {
   visit(Field{"term", ""}, c.term);
   visit(Field{"decisions", ""}, c.decisions);
@@ -203,6 +218,7 @@ enum class ReportKind : std::uint8_t {
   kEnded,      ///< `outcome` is final for the attempt.
   kUnstarted,  ///< Proven never started: refused, tombstoned; `reason` says why.
 };
+
 template <>
 struct EnumNames<ReportKind> {
   static constexpr std::array<std::string_view, 3> kNames{"started", "ended", "unstarted"};
@@ -228,6 +244,7 @@ struct HostReport {
   std::int64_t maxrss_kb = 0;
   double random = 0.0;  ///< 0..1, drawn by the proposer: spreads a retry.
 };
+
 DC_VISIT(HostReport) {
   visit(Field{"kind", ""}, c.kind);
   visit(Field{"run_id", ""}, c.run_id);
@@ -253,6 +270,7 @@ struct HostReports {
   std::int64_t node_id = 0;
   std::vector<HostReport> reports;
 };
+
 DC_VISIT(HostReports) {
   visit(Field{"node_id", ""}, c.node_id);
   visit(Field{"reports", ""}, c.reports);
@@ -265,6 +283,7 @@ struct KillRuns {
   std::optional<Millis> grace;  ///< Unset: the job's kill_grace.
   Reason reason = Reason::kUser;
 };
+
 DC_VISIT(KillRuns) {
   visit(Field{"run_ids", ""}, c.run_ids);
   visit(Field{"signal", ""}, c.signal);
@@ -277,9 +296,10 @@ struct AccessKey {
   std::string name;
   std::string public_key;  ///< z85, 40 characters.
   Role role = Role::kViewer;
-  TextList run_as;         ///< Users its jobs may run as; empty: none but for admin: all.
-  std::string jobs;        ///< Glob of the jobs it may touch; empty: all.
+  TextList run_as;   ///< Users its jobs may run as; empty: none but for admin: all.
+  std::string jobs;  ///< Glob of the jobs it may touch; empty: all.
 };
+
 DC_VISIT(AccessKey) {
   visit(Field{"name", "name"}, c.name);
   visit(Field{"public_key", "public key"}, c.public_key);
@@ -291,17 +311,24 @@ DC_VISIT(AccessKey) {
 struct PutKey {
   AccessKey key;
 };
-DC_VISIT(PutKey) { visit(Field{"key", ""}, c.key); }
+
+DC_VISIT(PutKey) {
+  visit(Field{"key", ""}, c.key);
+}
 
 struct RemoveKey {
   std::string name;
 };
-DC_VISIT(RemoveKey) { visit(Field{"name", ""}, c.name); }
+
+DC_VISIT(RemoveKey) {
+  visit(Field{"name", ""}, c.name);
+}
 
 struct PutSetting {
   std::string key;
   std::string value;
 };
+
 DC_VISIT(PutSetting) {
   visit(Field{"key", ""}, c.key);
   visit(Field{"value", ""}, c.value);
@@ -311,12 +338,15 @@ DC_VISIT(PutSetting) {
 struct PruneRuns {
   std::vector<std::int64_t> run_ids;
 };
-DC_VISIT(PruneRuns) { visit(Field{"run_ids", ""}, c.run_ids); }
+
+DC_VISIT(PruneRuns) {
+  visit(Field{"run_ids", ""}, c.run_ids);
+}
 
 /// The number of a command in the log is its place here: append only.
-using Command = std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled,
-                             TriggerRun, Decide, HostReports, KillRuns, PutKey, RemoveKey,
-                             PutSetting, PruneRuns>;
+using Command =
+    std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled, TriggerRun,
+                 Decide, HostReports, KillRuns, PutKey, RemoveKey, PutSetting, PruneRuns>;
 
 /// One entry of the log.
 struct Entry {

@@ -105,85 +105,97 @@ template <>
 struct EnumNames<Concurrency> {
   static constexpr std::array<std::string_view, 4> kNames{"allow", "forbid", "queue", "replace"};
 };
+
 template <>
 struct EnumNames<Misfire> {
   static constexpr std::array<std::string_view, 3> kNames{"skip", "once", "all"};
 };
+
 template <>
 struct EnumNames<Guarantee> {
   static constexpr std::array<std::string_view, 2> kNames{"at-most-once", "at-least-once"};
 };
+
 template <>
 struct EnumNames<Compat> {
   static constexpr std::array<std::string_view, 4> kNames{"native", "debian", "cronie",
                                                           "supercronic"};
 };
+
 template <>
 struct EnumNames<Orphans> {
   static constexpr std::array<std::string_view, 2> kNames{"kill", "leave"};
 };
+
 template <>
 struct EnumNames<Role> {
   static constexpr std::array<std::string_view, 5> kNames{"viewer", "operator", "editor", "admin",
                                                           "self"};
 };
+
 template <>
 struct EnumNames<RunState> {
   static constexpr std::array<std::string_view, 12> kNames{
       "queued", "dispatched", "running", "ok",     "failed", "timeout",
       "killed", "cancelled",  "skipped", "missed", "lost",   "unknown"};
 };
+
 template <>
 struct EnumNames<Trigger> {
-  static constexpr std::array<std::string_view, 7> kNames{
-      "schedule", "manual", "api", "rerun", "backfill", "workflow", "reboot"};
+  static constexpr std::array<std::string_view, 7> kNames{"schedule", "manual",   "api",   "rerun",
+                                                          "backfill", "workflow", "reboot"};
 };
+
 template <>
 struct EnumNames<Reason> {
-  static constexpr std::array<std::string_view, 36> kNames{
-      "",
-      "overlap",
-      "paused",
-      "calendar",
-      "calendar_gap",
-      "validity",
-      "dependency",
-      "no_majority",
-      "no_host",
-      "host_down",
-      "too_late",
-      "misfire_skip",
-      "superseded",
-      "policy",
-      "clock",
-      "queue_full",
-      "spawn_failed",
-      "host_crash",
-      "setup",
-      "edited",
-      "disabled",
-      "removed",
-      "killed",
-      "user",
-      "replaced",
-      "host_shutdown",
-      "host_removed",
-      "host_unreachable",
-      "host_reboot",
-      "agent_restart",
-      "supervisor_lost",
-      "kill_incomplete",
-      "restored",
-      "capacity",
-      "retry",
-      "overlap_wait"};
+  static constexpr std::array<std::string_view, 36> kNames{"",
+                                                           "overlap",
+                                                           "paused",
+                                                           "calendar",
+                                                           "calendar_gap",
+                                                           "validity",
+                                                           "dependency",
+                                                           "no_majority",
+                                                           "no_host",
+                                                           "host_down",
+                                                           "too_late",
+                                                           "misfire_skip",
+                                                           "superseded",
+                                                           "policy",
+                                                           "clock",
+                                                           "queue_full",
+                                                           "spawn_failed",
+                                                           "host_crash",
+                                                           "setup",
+                                                           "edited",
+                                                           "disabled",
+                                                           "removed",
+                                                           "killed",
+                                                           "user",
+                                                           "replaced",
+                                                           "host_shutdown",
+                                                           "host_removed",
+                                                           "host_unreachable",
+                                                           "host_reboot",
+                                                           "agent_restart",
+                                                           "supervisor_lost",
+                                                           "kill_incomplete",
+                                                           "restored",
+                                                           "capacity",
+                                                           "retry",
+                                                           "overlap_wait"};
 };
-static_assert(EnumNames<RunState>::kNames.size() == static_cast<std::size_t>(RunState::kUnknown) + 1);
-static_assert(EnumNames<Reason>::kNames.size() == static_cast<std::size_t>(Reason::kOverlapWait) + 1);
+
+static_assert(EnumNames<RunState>::kNames.size() ==
+              static_cast<std::size_t>(RunState::kUnknown) + 1);
+static_assert(EnumNames<Reason>::kNames.size() ==
+              static_cast<std::size_t>(Reason::kOverlapWait) + 1);
 static_assert(EnumNames<Trigger>::kNames.size() == static_cast<std::size_t>(Trigger::kReboot) + 1);
 
 template <class E>
-concept NamedEnum = requires { EnumNames<E>::kNames.size(); };
+concept NamedEnum = requires {
+  EnumNames<E>::kNames.size();
+};
 
 template <NamedEnum E>
 [[nodiscard]] constexpr std::string_view name_of(E value) {
@@ -198,7 +210,9 @@ template <NamedEnum E>
   return std::nullopt;
 }
 
-[[nodiscard]] constexpr bool is_final(RunState state) { return state >= RunState::kOk; }
+[[nodiscard]] constexpr bool is_final(RunState state) {
+  return state >= RunState::kOk;
+}
 
 /// True when a process of the run was started.
 [[nodiscard]] constexpr bool has_run(RunState state) {

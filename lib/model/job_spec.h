@@ -57,7 +57,7 @@ struct JobSpec {
   std::string stdin_file;
   std::optional<Mode> umask;
 
-  std::string on;  ///< Selector of hosts; empty: any.
+  std::string on;                 ///< Selector of hosts; empty: any.
   std::optional<Millis> timeout;  ///< Per attempt, spawn to SIGTERM. Unset: no limit.
   Millis kill_grace{10'000};      ///< SIGTERM to SIGKILL.
   std::optional<Millis> max_runtime;
@@ -110,8 +110,8 @@ struct JobSpec {
 
 /// One entry of a field list, as texts for people.
 struct Field {
-  std::string_view key;   ///< Key in TOML, JSON and wire; `a.b` is member b of table a.
-  std::string_view help;  ///< Half a sentence for --help and the man page.
+  std::string_view key;         ///< Key in TOML, JSON and wire; `a.b` is member b of table a.
+  std::string_view help;        ///< Half a sentence for --help and the man page.
   std::string_view value = {};  ///< Placeholder, such as DUR; empty for flags.
 };
 
@@ -146,8 +146,9 @@ void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"retry.factor", "growth of the wait with each attempt", "N"}, s.retry_factor);
   visit(Field{"retry.max_delay", "longest wait between attempts", "DUR"}, s.retry_max_delay);
   visit(Field{"retry.jitter", "random share of the wait, 0 to 1", "N"}, s.retry_jitter);
-  visit(Field{"concurrency", "when a run is still alive: allow, forbid, queue or replace", "POLICY"},
-        s.concurrency);
+  visit(
+      Field{"concurrency", "when a run is still alive: allow, forbid, queue or replace", "POLICY"},
+      s.concurrency);
   visit(Field{"misfire", "what missed slots do: skip, once or all", "RULE"}, s.misfire);
   visit(Field{"misfire_window", "how late a start may still be", "DUR"}, s.misfire_window);
   visit(Field{"catchup_max", "most slots that misfire = all catches up", "N"}, s.catchup_max);

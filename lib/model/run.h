@@ -23,7 +23,8 @@ struct Fact {
 };
 
 template <class T, class Visitor>
-  requires std::is_same_v<std::remove_const_t<T>, Fact>
+requires std::is_same_v<std::remove_const_t<T>, Fact>
+
 void visit_fields(T& f, Visitor&& visit) {
   visit(Field{"check", "what was looked at"}, f.check);
   visit(Field{"ok", "whether it let the run happen"}, f.ok);
@@ -34,16 +35,16 @@ void visit_fields(T& f, Visitor&& visit) {
 struct Run {
   std::int64_t run_id = 0;
   std::uint64_t job_uid = 0;
-  std::string job;             ///< Name of the job when the run was made.
+  std::string job;  ///< Name of the job when the run was made.
   std::int64_t job_version = 0;
-  std::string origin;          ///< "schedule", or the request id of a trigger.
+  std::string origin;  ///< "schedule", or the request id of a trigger.
   WallTime scheduled_at{};
   std::int32_t shard = 0;
   Trigger trigger = Trigger::kSchedule;
   RunState state = RunState::kQueued;
   Reason reason = Reason::kNone;
-  std::string detail;          ///< setup step, refusal text, who killed it.
-  std::int32_t attempt = 0;    ///< 0 before the first claim.
+  std::string detail;        ///< setup step, refusal text, who killed it.
+  std::int32_t attempt = 0;  ///< 0 before the first claim.
   std::int64_t node_id = 0;
   std::string node;
   std::int64_t incarnation = 0;
@@ -59,21 +60,22 @@ struct Run {
   std::int64_t pid = 0;
   std::int64_t output_bytes = 0;
   bool output_truncated = false;
-  std::string tail;            ///< At most 256 bytes of the end of its output.
+  std::string tail;  ///< At most 256 bytes of the end of its output.
   std::int64_t cpu_user_us = 0;
   std::int64_t cpu_sys_us = 0;
   std::int64_t maxrss_kb = 0;
-  std::string kill_by;         ///< Who asked for its end; empty when nobody did.
+  std::string kill_by;  ///< Who asked for its end; empty when nobody did.
   std::optional<std::string> param;
   TextMap extra_env;
   TextList extra_argv;
-  bool force = false;          ///< Ignores the concurrency policy.
-  std::vector<Fact> facts;     ///< The decision, as `explain` shows it.
+  bool force = false;       ///< Ignores the concurrency policy.
+  std::vector<Fact> facts;  ///< The decision, as `explain` shows it.
   friend bool operator==(const Run&, const Run&) = default;
 };
 
 template <class T, class Visitor>
-  requires std::is_same_v<std::remove_const_t<T>, Run>
+requires std::is_same_v<std::remove_const_t<T>, Run>
+
 void visit_fields(T& r, Visitor&& visit) {
   visit(Field{"run_id", "id"}, r.run_id);
   visit(Field{"job_uid", "uid of the job"}, r.job_uid);

@@ -34,7 +34,7 @@ struct Job {
   std::int64_t version = 0;
   std::shared_ptr<const model::JobSpec> spec;
   std::vector<cron::Schedule> schedules;  ///< Compiled from spec, seeded by uid.
-  WallTime cursor{};      ///< Slots up to and including this are decided.
+  WallTime cursor{};                      ///< Slots up to and including this are decided.
   WallTime created_at{};
   WallTime updated_at{};
   std::string updated_by;
@@ -70,9 +70,9 @@ struct Changes {
   std::vector<std::uint64_t> new_versions;  ///< uids in `jobs` whose version row is to be kept.
   std::vector<std::uint64_t> removed_jobs;
   std::vector<std::uint64_t> removed_history;  ///< Jobs whose final runs go too.
-  std::vector<model::Run> runs;             ///< Insert or replace.
+  std::vector<model::Run> runs;                ///< Insert or replace.
   std::vector<std::int64_t> removed_runs;
-  std::vector<model::CursorMove> cursors;   ///< Jobs of which only the cursor moved.
+  std::vector<model::CursorMove> cursors;  ///< Jobs of which only the cursor moved.
   std::vector<model::AccessKey> keys;
   std::vector<std::string> removed_keys;
   std::vector<Node> nodes;
@@ -80,6 +80,7 @@ struct Changes {
   std::optional<Cluster> cluster;
   std::int64_t next_run_id = 0;
   std::int64_t next_job_id = 0;
+
   struct Event {
     WallTime at{};
     std::string type;  ///< job.created, job.updated, run.killed, key.added ...
@@ -88,6 +89,7 @@ struct Changes {
     std::string text;
     std::string request_id;
   };
+
   std::vector<Event> events;
   std::string request_id;     ///< Not empty: remember the reply under this key.
   std::string request_reply;  ///< Encoded by the caller of apply before it is stored.
@@ -98,12 +100,14 @@ struct ClaimOrder {
   model::Run run;
   WallTime start_at{};
 };
+
 struct RevokeOrder {
   std::int64_t run_id = 0;
   std::int32_t attempt = 0;
   std::int64_t node_id = 0;
   model::Reason reason = model::Reason::kNone;  ///< edited, disabled, removed, killed.
 };
+
 struct KillOrder {
   std::int64_t run_id = 0;
   std::int32_t attempt = 0;
@@ -112,22 +116,26 @@ struct KillOrder {
   Millis grace{0};
   model::Reason reason = model::Reason::kUser;
 };
+
 /// The end of an attempt is committed: its host may drop its journal entry.
 struct EndCommitted {
   std::int64_t run_id = 0;
   std::int32_t attempt = 0;
   std::int64_t node_id = 0;
 };
+
 /// A run came to a final state: log line, notify rules, waiting clients.
 struct RunFinal {
   model::Run run;
 };
+
 using Order = std::variant<ClaimOrder, RevokeOrder, KillOrder, EndCommitted, RunFinal>;
 
 /// One line of the answer to the proposer.
 struct AppliedItem {
   std::string name;
-  std::string action;  ///< created, updated, unchanged, removed, renamed, enabled, disabled, killed…
+  std::string
+      action;  ///< created, updated, unchanged, removed, renamed, enabled, disabled, killed…
   std::int64_t version = 0;
   std::int64_t run_id = 0;
   std::int32_t live_runs = 0;
@@ -145,8 +153,8 @@ struct Situation {
   WallTime now{};
   Micros look_ahead{2'000'000};
   std::int64_t term = 0;
-  std::int64_t capacity = 4096;   ///< Most live runs of this host.
-  bool clock_trusted = true;      ///< false: nothing starts, no cursor moves.
+  std::int64_t capacity = 4096;  ///< Most live runs of this host.
+  bool clock_trusted = true;     ///< false: nothing starts, no cursor moves.
 };
 
 /// What due() found: an entry to propose, and when to look again without any other event.
@@ -213,8 +221,8 @@ class State {
                                                   bool even_disabled = false) const;
   /// Why the job does, did or will not run at `at`, from the schedule and what is alive. For
   /// decided slots the caller passes the stored run.
-  [[nodiscard]] Explanation explain(const Job* job, std::string_view name, WallTime at, WallTime now,
-                                    const std::optional<model::Run>& stored) const;
+  [[nodiscard]] Explanation explain(const Job* job, std::string_view name, WallTime at,
+                                    WallTime now, const std::optional<model::Run>& stored) const;
 
  private:
   struct Impl;

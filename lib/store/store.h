@@ -29,6 +29,7 @@ struct LogEntry {
 
 /// The host's own durable notes about attempts it was handed (RUNS.md: two journals).
 enum class JournalKind : std::uint8_t { kAccepted, kTombstone, kEnded };
+
 struct JournalPut {
   std::int64_t run_id = 0;
   std::int32_t attempt = 0;
@@ -36,6 +37,7 @@ struct JournalPut {
   std::string boot_id;
   std::string bytes;  ///< kEnded: encoded HostReport. kAccepted: encoded claim (start_at, ...).
 };
+
 struct JournalDrop {
   std::int64_t run_id = 0;
   std::int32_t attempt = 0;
@@ -57,6 +59,7 @@ struct Durable {
   Status status;
   bool fatal = false;
 };
+
 /// state.db has caught up to `index` (or could not be written: it is tried again by the store, and
 /// `status` says why; nothing is lost, the log has it).
 struct StateWritten {
@@ -64,10 +67,12 @@ struct StateWritten {
   Status status;
   bool fatal = false;
 };
+
 /// A closure that a query returned, to be run on the loop thread.
 struct QueryDone {
   std::function<void()> deliver;
 };
+
 using Completion = std::variant<Durable, StateWritten, QueryDone>;
 
 /// Everything that a start needs, read before the thread starts.

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations of the product, one table: number on the wire, name, who may, whether it changes
+// state. Both doors (control and HTTP) serve this table. Anything that is not in it is refused.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "model/enums.h"
+#include "wire/run_messages.h"
+
+namespace distcron::wire {
+
+/// Sent as a number: append only.
+enum class Op : std::int32_t {
+  kVersion = 1,
+  kWhoami,
+  kClusterStatus,
+  kJobPut,
+  kJobRemove,
+  kJobRename,
+  kJobEnable,
+  kJobList,
+  kJobShow,
+  kJobVersions,
+  kJobNext,
+  kRunStart,
+  kRunRerun,
+  kRunKill,
+  kRunHistory,
+  kRunWait,
+  kRunLogs,
+  kExplain,
+  kKeyList,
+  kKeyAdd,
+  kKeyRemove,
+  kSettings,
+  kEvents,
+};
+
+struct Operation {
+  Op op;
+  std::string_view name;
+  model::Role role;  ///< The least; jobs of one's own are open to kSelf where `self` is true.
+  bool changes;
+  bool self;
+};
+
+inline constexpr std::array kOperations = {
+    Operation{Op::kVersion, "version", model::Role::kViewer, false, true},
+    Operation{Op::kWhoami, "whoami", model::Role::kViewer, false, true},
+    Operation{Op::kClusterStatus, "cluster.status", model::Role::kViewer, false, true},
+    Operation{Op::kJobPut, "job.put", model::Role::kEditor, true, true},
+    Operation{Op::kJobRemove, "job.remove", model::Role::kEditor, true, true},
+    Operation{Op::kJobRename, "job.rename", model::Role::kEditor, true, true},
+    Operation{Op::kJobEnable, "job.enable", model::Role::kOperator, true, true},
+    Operation{Op::kJobList, "job.list", model::Role::kViewer, false, true},
+    Operation{Op::kJobShow, "job.show", model::Role::kViewer, false, true},
+    Operation{Op::kJobVersions, "job.versions", model::Role::kViewer, false, true},
+    Operation{Op::kJobNext, "job.next", model::Role::kViewer, false, true},
+    Operation{Op::kRunStart, "run.start", model::Role::kOperator, true, true},
+    Operation{Op::kRunRerun, "run.rerun", model::Role::kOperator, true, true},
+    Operation{Op::kRunKill, "run.kill", model::Role::kOperator, true, true},
+    Operation{Op::kRunHistory, "run.history", model::Role::kViewer, false, true},
+    Operation{Op::kRunWait, "run.wait", model::Role::kViewer, false, true},
+    Operation{Op::kRunLogs, "run.logs", model::Role::kViewer, false, true},
+    Operation{Op::kExplain, "explain", model::Role::kViewer, false, true},
+    Operation{Op::kKeyList, "key.list", model::Role::kAdmin, false, false},
+    Operation{Op::kKeyAdd, "key.add", model::Role::kAdmin, true, false},
+    Operation{Op::kKeyRemove, "key.remove", model::Role::kAdmin, true, false},
+    Operation{Op::kSettings, "settings", model::Role::kAdmin, true, false},
+    Operation{Op::kEvents, "events", model::Role::kViewer, false, false},
+};
+static_assert(kOperations.size() == static_cast<std::size_t>(Op::kEvents));
+
+/// nullptr for a number that is none.
+[[nodiscard]] constexpr const Operation* find_operation(std::int32_t number) {
+  for (const Operation& operation : kOperations) {
+    if (static_cast<std::int32_t>(operation.op) == number) return &operation;
+  }
+  return nullptr;
+}
+
+/// Ties the number of an operation to its request and reply types.
+template <Op op>
+struct OpTypes;
+
+#define DC_OP(op, RequestType, ReplyType) \
+  template <>                             \
+  struct OpTypes<Op::op> {                \
+    using RequestBody = RequestType;      \
+    using ReplyBody = ReplyType;          \
+  }
+DC_OP(kVersion, Empty, VersionReply);
+DC_OP(kWhoami, Empty, WhoamiReply);
+DC_OP(kClusterStatus, Empty, StatusReply);
+DC_OP(kJobPut, PutJobsRequest, ChangeReply);
+DC_OP(kJobRemove, RemoveRequest, ChangeReply);
+DC_OP(kJobRename, RenameRequest, ChangeReply);
+DC_OP(kJobEnable, EnableRequest, ChangeReply);
+DC_OP(kJobList, ListRequest, JobList);
+DC_OP(kJobShow, ShowRequest, ShowReply);
+DC_OP(kJobVersions, NameRequest, VersionsReply);
+DC_OP(kJobNext, NextRequest, NextReply);
+DC_OP(kRunStart, RunRequest, ChangeReply);
+DC_OP(kRunRerun, RerunRequest, ChangeReply);
+DC_OP(kRunKill, KillRequest, ChangeReply);
+DC_OP(kRunHistory, HistoryRequest, RunList);
+DC_OP(kRunWait, WaitRequest, WaitReply);
+DC_OP(kRunLogs, LogsRequest, LogsReply);
+DC_OP(kExplain, ExplainRequest, ExplainReply);
+DC_OP(kKeyList, Empty, KeyList);
+DC_OP(kKeyAdd, KeyRequest, ChangeReply);
+DC_OP(kKeyRemove, NameRequest, ChangeReply);
+DC_OP(kSettings, SettingRequest, SettingList);
+DC_OP(kEvents, EventsRequest, EventList);
+#undef DC_OP
+
+}  // namespace distcron::wire
