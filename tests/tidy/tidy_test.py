@@ -83,8 +83,8 @@ class TidyTest(unittest.TestCase):
             with self.subTest(rule=rule, text=text):
                 found = findings({name: text})
                 self.assertEqual({line.split(": ")[1] for line in found}, {rule}, found)
-                self.assertTrue(found[0].startswith(str(pathlib.PurePosixPath(name).parent)
-                                                    if rule == "module-name" else name), found)
+                place = "/".join(name.split("/")[:2]) if rule.startswith("module-") else name
+                self.assertTrue(found[0].startswith(place), found)
 
     def test_the_clock_files_may_read_the_clock(self):
         text = HEAD + "auto t = std::chrono::system_clock::now();\n"
