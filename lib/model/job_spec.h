@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -52,7 +53,6 @@ struct JobSpec {
   std::string group;
   std::string cwd;
   TextMap env;
-  std::string env_file;
   std::string stdin_text;
   std::string stdin_file;
   std::optional<Mode> umask;
@@ -117,6 +117,7 @@ struct Field {
 
 /// Calls visit(Field, member) for each field, in the order that people read them.
 template <class Spec, class Visitor>
+  requires std::is_same_v<std::remove_const_t<Spec>, JobSpec>
 void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"name", "unique name in the cluster", "NAME"}, s.name);
   visit(Field{"description", "what the job is for", "TEXT"}, s.description);
@@ -133,7 +134,6 @@ void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"group", "group that it runs as, instead of the user's own", "GROUP"}, s.group);
   visit(Field{"cwd", "working directory, the user's home by default", "DIR"}, s.cwd);
   visit(Field{"env", "environment variable", "K=V"}, s.env);
-  visit(Field{"env_file", "file of K=V lines on the host, read at each start", "FILE"}, s.env_file);
   visit(Field{"stdin_text", "text given on standard input", "TEXT"}, s.stdin_text);
   visit(Field{"stdin", "file on the host given as standard input", "FILE"}, s.stdin_file);
   visit(Field{"umask", "file mode creation mask, octal", "N"}, s.umask);
@@ -200,7 +200,7 @@ void visit_fields(Spec& s, Visitor&& visit) {
 [[nodiscard]] Millis effective_misfire_window(const JobSpec& spec, std::optional<Seconds> interval);
 
 /// Wait before attempt `next_attempt` (2, 3, ...): delay x factor^(n-2), at most max_delay, then
-/// spread by retry_jitter with `random` (0..1). `retry_delay` 0 means at once.
+/// shortened by up to the share retry_jitter, as `random` (0..1) says. `retry_delay` 0: at once.
 [[nodiscard]] Millis retry_wait(const JobSpec& spec, std::int32_t next_attempt, double random);
 
 }  // namespace distcron::model
