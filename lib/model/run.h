@@ -69,6 +69,8 @@ struct Run {
   TextMap extra_env;
   TextList extra_argv;
   bool force = false;       ///< Ignores the concurrency policy.
+  std::int32_t starts = 0;  ///< Attempts of which a process was started.
+  std::optional<WallTime> first_started_at;  ///< Of all attempts; max_runtime counts from here.
   std::vector<Fact> facts;  ///< The decision, as `explain` shows it.
   friend bool operator==(const Run&, const Run&) = default;
 };
@@ -114,6 +116,8 @@ void visit_fields(T& r, Visitor&& visit) {
   visit(Field{"extra_argv", "arguments of this run"}, r.extra_argv);
   visit(Field{"force", "whether the concurrency policy was ignored"}, r.force);
   visit(Field{"facts", "the decision"}, r.facts);
+  visit(Field{"starts", "attempts that were started"}, r.starts);
+  visit(Field{"first_started_at", "when the first of them started"}, r.first_started_at);
 }
 
 }  // namespace distcron::model

@@ -71,6 +71,9 @@ struct Changes {
   std::vector<std::uint64_t> removed_jobs;
   std::vector<std::uint64_t> removed_history;  ///< Jobs whose final runs go too.
   std::vector<model::Run> runs;                ///< Insert or replace.
+  /// Attempts that ended while their run goes on (retry, revoked claim): a copy of the run of which
+  /// `state` and `reason` are that attempt's own. For the rows of attempts only.
+  std::vector<model::Run> ended_attempts;
   std::vector<std::int64_t> removed_runs;
   std::vector<model::CursorMove> cursors;  ///< Jobs of which only the cursor moved.
   std::vector<model::AccessKey> keys;
@@ -155,6 +158,7 @@ struct Situation {
   std::int64_t term = 0;
   std::int64_t capacity = 4096;  ///< Most live runs of this host.
   bool clock_trusted = true;     ///< false: nothing starts, no cursor moves.
+  std::int64_t node_id = 0;      ///< Host that takes the claims; 0: the node of the lowest id.
 };
 
 /// What due() found: an entry to propose, and when to look again without any other event.
@@ -223,6 +227,9 @@ class State {
   /// decided slots the caller passes the stored run.
   [[nodiscard]] Explanation explain(const Job* job, std::string_view name, WallTime at,
                                     WallTime now, const std::optional<model::Run>& stored) const;
+
+  /// All replicated state as canonical text, one line per object: equal texts, equal states.
+  [[nodiscard]] std::string dump() const;
 
  private:
   struct Impl;
