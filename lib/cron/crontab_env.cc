@@ -142,4 +142,15 @@ const std::string* find_env(const Env& env, std::string_view name) {
   return nullptr;
 }
 
+bool daemon_mails_to(std::string_view address, Dialect dialect) {
+  if (dialect == Dialect::kSupercronic) return address.empty();
+  const std::string_view allowed = dialect == Dialect::kDebian ? "@!:%-.,_+=/" : "@!:%-.,_+";
+  for (std::size_t i = 0; i < address.size(); ++i) {
+    const char c = address[i];
+    const bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!is_alnum && (i == 0 || allowed.find(c) == std::string_view::npos)) return false;
+  }
+  return true;
+}
+
 }  // namespace distcron::cron

@@ -51,4 +51,8 @@ struct EnvLine {
 /// The value of `name`, or nullptr; valid until `env` changes.
 [[nodiscard]] const std::string* find_env(const Env& env, std::string_view name);
 
+/// Whether the daemon sends mail to the value of a MAILTO; true for an empty one (no mail).
+/// Source: safe_p() in do_command.c of both; cronie knows neither `=` nor `/`.
+[[nodiscard]] bool daemon_mails_to(std::string_view address, Dialect dialect);
+
 }  // namespace distcron::cron
