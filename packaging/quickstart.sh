@@ -50,8 +50,11 @@ finish() {
     if [ "$rc" -eq 0 ]; then rc=$agent_rc; fi
   fi
   if [ "$rc" -ne 0 ]; then
-    echo "quickstart: failed with status $rc; the agent's log is $tmp/agent.log" >&2
-    tail -n 20 "$tmp/agent.log" >&2 2>/dev/null || true
+    echo "quickstart: failed with status $rc" >&2
+    if [ -n "$agent" ]; then
+      echo "the end of the agent's log, $tmp/agent.log:" >&2
+      tail -n 20 "$tmp/agent.log" >&2 || true
+    fi
   fi
   exit "$rc"
 }
