@@ -91,6 +91,19 @@ class ZoneCache {
 /// "2026-11-21T01:30:00Z". Fractions of a second are cut.
 [[nodiscard]] std::string format_utc(WallTime at);
 
+/// A time text: seconds since 1970, in UTC when the text has an offset, else local.
+struct LocalTimeText {
+  std::int64_t seconds = 0;
+  bool has_offset = false;
+};
+
+/// Reads the forms of parse_local_time() without a zone.
+[[nodiscard]] Result<LocalTimeText> read_local_time(std::string_view text);
+
+/// First instant whose local time is `local` (seconds since 1970 as if UTC); the end of the gap
+/// when a clock change skips it.
+[[nodiscard]] std::int64_t first_instant(std::int64_t local, const Zone& zone);
+
 /// Reads "2026-11-21[ T]02:30[:ss]", "2026-11-21", each also with "Z" or "+01:00" at the end;
 /// without offset the time is in `zone`. A time that a clock change skips means the first instant
 /// after the gap, one that is repeated means the first of the two.
