@@ -17,3 +17,7 @@ if(DISTCRON_SANITIZE)
     -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference)
   target_link_options(distcron_flags INTERFACE -fsanitize=${DISTCRON_SANITIZE})
 endif()
+if(DISTCRON_FUZZ)
+  # Coverage of our own code guides the fuzzer; the targets themselves link -fsanitize=fuzzer.
+  target_compile_options(distcron_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
