@@ -8,11 +8,13 @@ target_compile_options(distcron_flags INTERFACE
   $<$<BOOL:${DISTCRON_WERROR}>:-Werror>
   $<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong>)
 target_compile_definitions(distcron_flags INTERFACE
-  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
-  $<$<AND:$<CONFIG:RelWithDebInfo>,$<NOT:$<BOOL:${DISTCRON_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
+  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 target_link_options(distcron_flags INTERFACE
   $<$<CONFIG:RelWithDebInfo>:-Wl,-z,relro,-z,now>)
-if(DISTCRON_SANITIZE)
+if(NOT DISTCRON_SANITIZE)
+  # The sanitizers replace the functions that this would fortify.
+  target_compile_definitions(distcron_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+else()
   target_compile_options(distcron_flags INTERFACE -fsanitize=${DISTCRON_SANITIZE}
     -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference)
   target_link_options(distcron_flags INTERFACE -fsanitize=${DISTCRON_SANITIZE})
