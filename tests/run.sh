@@ -50,7 +50,6 @@ cd "$root"
 mkdir -p build/tmp
 export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
 export PYTHONDONTWRITEBYTECODE=1
-export TMPDIR=${DISTCRON_TMPDIR:-/tmp}
 SECONDS=0
 step() { printf '==> %s\n' "$*"; }
 
