@@ -356,6 +356,13 @@ struct Entry {
   std::string note;        ///< --reason TEXT.
   Command command;
 };
+DC_VISIT(Entry) {
+  visit(Field{"at", ""}, c.at);
+  visit(Field{"actor", ""}, c.actor);
+  visit(Field{"request_id", ""}, c.request_id);
+  visit(Field{"note", ""}, c.note);
+  visit(Field{"command", ""}, c.command);
+}
 
 #undef DC_VISIT
 

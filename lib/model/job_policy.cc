@@ -11,6 +11,7 @@ namespace distcron::model {
 namespace {
 constexpr Millis kWindowMin{10'000};
 constexpr Millis kWindowMax{3'600'000};
+constexpr Seconds kLongInterval{7'200};  // from here on half of it is above kWindowMax
 }  // namespace
 
 Result<std::vector<cron::Schedule>> compile_schedules(const JobSpec& spec, std::uint64_t uid) {
@@ -30,11 +31,12 @@ Result<std::vector<cron::Schedule>> compile_schedules(const JobSpec& spec, std::
 
 Millis effective_misfire_window(const JobSpec& spec, std::optional<Seconds> interval) {
   if (spec.misfire_window) return *spec.misfire_window;
-  if (!interval || *interval >= kWindowMax * 2) return kWindowMax;
+  if (!interval || *interval >= kLongInterval) return kWindowMax;
   return std::clamp(std::chrono::duration_cast<Millis>(*interval) / 2, kWindowMin, kWindowMax);
 }
 
 Millis retry_wait(const JobSpec& spec, std::int32_t next_attempt, double random) {
+  if (spec.retry_delay == Millis{0}) return Millis{0};  // 0 x infinity is no number
   const int growth = std::max(next_attempt - 2, 0);
   const double longest = static_cast<double>(spec.retry_max_delay.count());
   const double grown =
