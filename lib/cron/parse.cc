@@ -97,17 +97,17 @@ Result<Schedule> read_native_macro(std::string_view text, const ParseOptions& op
       blank == std::string_view::npos ? std::string_view() : trim(text.substr(blank));
   if (word == "@every") return read_every(argument, options);
   if (word == "@at") return read_at(argument, options);
-  if (!argument.empty() && word != text) {
+  std::optional<Schedule> schedule = parse_macro(word.substr(1), options);
+  if (word == "@reboot") {
+    schedule = empty_fields(options);
+    schedule->kind = ScheduleKind::kReboot;
+  }
+  if (!schedule) return unknown_macro(word);
+  if (!argument.empty()) {
     return fail(ErrorCode::kInvalid, "unexpected " + quoted(argument) + " after " + quoted(word) +
                                          " (column " + std::to_string(word.size() + 2) + ")");
   }
-  if (word == "@reboot") {
-    Schedule schedule = empty_fields(options);
-    schedule.kind = ScheduleKind::kReboot;
-    return schedule;
-  }
-  if (const auto schedule = parse_macro(word.substr(1), options)) return *schedule;
-  return unknown_macro(word);
+  return *schedule;
 }
 
 /// One expression of Debian or cronie: what follows the fields would be the command.

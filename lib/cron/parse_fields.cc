@@ -80,7 +80,7 @@ std::string quoted(std::string_view piece) {
   std::string text = "\"";
   for (const char c : piece.substr(0, kPieceMax)) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
+    if (byte < 0x20 || byte >= 0x7f) {
       text += "\\x";
       text += kHex[byte >> 4U];
       text += kHex[byte & 15U];

@@ -70,7 +70,7 @@ void store_field(Schedule& schedule, Field field, std::uint64_t bits);
 /// Deterministic choice in [first, last] for `H` and `~`; depends on seed and field only.
 [[nodiscard]] int spread(std::uint64_t seed, Field field, int first, int last);
 
-/// A piece of input in double quotes, with control bytes as \\xHH, cut after 40 bytes.
+/// A piece of input in double quotes; bytes other than printable ASCII as \xHH, 40 bytes at most.
 [[nodiscard]] std::string quoted(std::string_view piece);
 
 /// "minute: 61 is not in 0-59 (column 1)"; `at` counts from 0.

@@ -98,8 +98,10 @@ inline int day_start(const Schedule& schedule) {
 /// First matching local time in the months after (year, month).
 std::int64_t first_in_later_months(const Schedule& schedule, int year, int month) {
   const int last_year = year + kSearchYears;
+  bool year_allowed = schedule.allows_year(year);
   for (;;) {
-    const auto later = static_cast<unsigned>(schedule.months) >> month >> 1U;
+    const unsigned later =
+        year_allowed ? static_cast<unsigned>(schedule.months) >> month >> 1U : 0U;
     if (later != 0) {
       month += 1 + std::countr_zero(later);
     } else {
@@ -107,6 +109,7 @@ std::int64_t first_in_later_months(const Schedule& schedule, int year, int month
       do {
         if (++year > last_year) return kNoTime;
       } while (!schedule.allows_year(year));
+      year_allowed = true;
     }
     const std::int64_t first = days_from_civil(year, month, 1);
     const int last = days_in_month(year, month);
