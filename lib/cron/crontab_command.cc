@@ -69,8 +69,14 @@ CommandText split_command(std::string_view text, Dialect dialect) {
 std::optional<std::string> join_command(const CommandText& parts, Dialect dialect) {
   std::string text;
   const bool has_percent = dialect == Dialect::kDebian || dialect == Dialect::kCronie;
-  for (const char c : parts.command) {
-    if (has_percent && (c == '%' || (c == '\\' && dialect == Dialect::kDebian))) text += '\\';
+  for (std::size_t i = 0; i < parts.command.size(); ++i) {
+    const char c = parts.command[i];
+    // Only a backslash that would take the next byte with it needs one of its own.
+    const bool is_last = i + 1 == parts.command.size();
+    const bool eats_next = is_last ? !parts.stdin_text.empty()
+                                   : parts.command[i + 1] == '%' || parts.command[i + 1] == '\\';
+    const bool is_eater = c == '\\' && dialect == Dialect::kDebian && eats_next;
+    if ((has_percent && c == '%') || is_eater) text += '\\';
     text += c;
   }
   if (!parts.stdin_text.empty()) text += escape_stdin(parts.stdin_text);

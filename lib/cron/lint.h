@@ -37,8 +37,8 @@ struct LintItem {
 
 /// Facts about the host. What is unset is unknown, and nothing is reported for want of it.
 struct LintContext {
-  WallTime now{};                      ///< Where the look at coming clock changes begins.
-  std::shared_ptr<const Zone> zone;    ///< The host's zone.
+  WallTime now{};                         ///< Where the look at coming clock changes begins.
+  std::shared_ptr<const Zone> zone = {};  ///< The host's zone.
   std::function<bool(std::string_view)> user_exists = {};
   std::function<bool(std::string_view)> is_executable = {};  ///< Of an absolute path.
   std::string file_name = {};          ///< Name in /etc/cron.d; empty elsewhere.

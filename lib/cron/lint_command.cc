@@ -134,34 +134,35 @@ void lint_percent(LintSink& sink, const CrontabLine& line) {
   sink.warn("L08", line, column, message + "; write '\\%' for the character itself");
 }
 
-/// L16, L17
-void lint_user(LintSink& sink, const CrontabLine& line, const std::vector<FieldText>& words) {
+/// L16, L17; false when the words after the user field are not the command's first words.
+bool lint_user(LintSink& sink, const CrontabLine& line, const std::vector<FieldText>& words) {
   const auto& user_exists = sink.context.user_exists;
   const CrontabEntry& entry = line.entry;
   if (sink.file.options.kind == TableKind::kUser || sink.dialect() == Dialect::kSupercronic) {
-    if (words.size() < 2) return;
+    if (words.size() < 2) return true;
     const std::string user(words[0].text);
     const bool is_user = user == "root" || (user_exists && user_exists(user));
     const bool is_program = sink.context.is_executable && sink.dialect() != Dialect::kSupercronic &&
                             is_in_path(user, default_path(sink.dialect()),
                                        sink.context.is_executable);
-    if (!is_user || is_program || user.find('/') != std::string::npos) return;
+    if (!is_user || is_program || user.find('/') != std::string::npos) return true;
     sink.warn("L16", line, words[0].column,
               "this table has no user field, so '" + user +
                   "' is run as a command; take it away, or read the file with --system");
-    return;
+    return true;
   }
   if (entry.user.find_first_of("/=\"'$*") != std::string::npos) {
     sink.warn("L16", line, entry.user_column,
               "the user field holds '" + entry.user +
                   "', which looks like a command; put the user before it");
-    return;
+    return false;
   }
   if (user_exists && !user_exists(entry.user)) {
     sink.warn("L17", line, entry.user_column,
               "there is no user '" + entry.user +
                   "' on this host: each run fails; create the user or correct the name");
   }
+  return true;
 }
 
 /// L23, L27 for daemons with five fields
@@ -207,8 +208,7 @@ void lint_run_parts(LintSink& sink, const CrontabLine& line) {
 void lint_command(LintSink& sink, const CrontabLine& line) {
   const CrontabEntry& entry = line.entry;
   const std::vector<FieldText> words = split_fields(entry.command_text, entry.command_column);
-  lint_user(sink, line, words);
-  lint_first_word(sink, line, words);
+  if (lint_user(sink, line, words)) lint_first_word(sink, line, words);
   lint_percent(sink, line);
   lint_program(sink, line, words);
   lint_run_parts(sink, line);
