@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "process/exec_message.h"
 #include "process/spawn_plan.h"
 
 namespace distcron::process {
@@ -38,9 +39,6 @@ struct ExecStarted {
 struct ExecRunning {
   ExecStarted run;
 };
-/// Closed set. kSetup: `text` is "setup_STEP: system's words", `step` the STEP alone.
-enum class RefuseReason : std::uint8_t { kSpawnFailed, kPolicy, kLate, kDuplicate, kSetup,
-                                         kNotReleased };
 /// Nothing of this attempt has run and nothing will, in this boot.
 /// kDuplicate is different: this (run, attempt) was spawned before; ask the inventory.
 struct ExecRefused {

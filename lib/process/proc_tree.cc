@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/proc_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace distcron::process {
+
+namespace {
+
+constexpr std::size_t kProcessesMax = 65'536;
+constexpr int kStopRoundsMax = 50;
+
+struct Entry {
+  pid_t pid;
+  pid_t parent;
+  bool is_ours;
+};
+struct Table {
+  std::array<Entry, kProcessesMax> entries;
+  std::size_t count;
+};
+Table table;  // static: 768 KiB that exist only once touched
+
+struct Stat {
+  char state = 0;
+  pid_t parent = 0;
+  std::uint64_t starttime = 0;
+};
+
+bool read_stat(pid_t pid, Stat& stat) {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
+  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::array<char, 1024> text{};
+  const ssize_t got = ::read(fd, text.data(), text.size() - 1);
+  ::close(fd);
+  if (got <= 0) return false;
+  // The name in parentheses may hold anything; the fields follow its last closing one.
+  const char* at = std::strrchr(text.data(), ')');
+  if (at == nullptr || at[1] != ' ') return false;
+  at += 2;
+  stat.state = *at;
+  char* next = nullptr;
+  stat.parent = static_cast<pid_t>(std::strtol(at + 1, &next, 10));
+  for (int field = 5; field < 22; ++field) {
+    next = std::strchr(next + 1, ' ');
+    if (next == nullptr) return false;
+  }
+  stat.starttime = std::strtoull(next, nullptr, 10);
+  return true;
+}
+
+bool load_table() {
+  DIR* dir = ::opendir("/proc");
+  if (dir == nullptr) return false;
+  table.count = 0;
+  while (const dirent* entry = ::readdir(dir)) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    Stat stat;
+    // Zombies count too: a leader that left its threads behind looks like one.
+    if (table.count == kProcessesMax || !read_stat(pid, stat)) continue;
+    table.entries[table.count++] = {pid, stat.parent, false};
+  }
+  ::closedir(dir);
+  std::sort(table.entries.begin(), table.entries.begin() + static_cast<std::ptrdiff_t>(table.count),
+            [](const Entry& a, const Entry& b) { return a.pid < b.pid; });
+  return true;
+}
+
+bool is_marked(pid_t root, pid_t pid) {
+  if (pid == root) return true;
+  const Entry* begin = table.entries.data();
+  const Entry* end = begin + table.count;
+  const Entry* found = std::lower_bound(begin, end, pid,
+                                        [](const Entry& e, pid_t wanted) { return e.pid < wanted; });
+  return found != end && found->pid == pid && found->is_ours;
+}
+
+void mark_descendants(pid_t root) {
+  bool has_changed = true;
+  while (has_changed) {
+    has_changed = false;
+    for (std::size_t i = 0; i < table.count; ++i) {
+      Entry& entry = table.entries[i];
+      if (entry.is_ours || entry.pid == root || !is_marked(root, entry.parent)) continue;
+      entry.is_ours = true;
+      has_changed = true;
+    }
+  }
+}
+
+std::int64_t now_us(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+}
+
+}  // namespace
+
+std::uint64_t starttime_of(pid_t pid) {
+  Stat stat;
+  return read_stat(pid, stat) && stat.state != 'Z' ? stat.starttime : 0;
+}
+
+bool is_stuck(pid_t pid) {
+  Stat stat;
+  return read_stat(pid, stat) && (stat.state == 'D' || stat.state == 'T' || stat.state == 't');
+}
+
+int signal_descendants(pid_t root, int signum) {
+  if (!load_table()) return -1;
+  mark_descendants(root);
+  int count = 0;
+  for (std::size_t i = 0; i < table.count; ++i) {
+    const Entry& entry = table.entries[i];
+    if (entry.is_ours && ::kill(entry.pid, signum) == 0) ++count;
+  }
+  return count;
+}
+
+int kill_descendants(pid_t root) {
+  int before = -1;
+  for (int round = 0; round < kStopRoundsMax; ++round) {
+    const int stopped = signal_descendants(root, SIGSTOP);
+    if (stopped <= 0) break;
+    if (stopped == before) break;
+    before = stopped;
+  }
+  return signal_descendants(root, SIGKILL);
+}
+
+std::int64_t boot_now_us() { return now_us(CLOCK_BOOTTIME); }
+std::int64_t wall_now_us() { return now_us(CLOCK_REALTIME); }
+
+}  // namespace distcron::process
