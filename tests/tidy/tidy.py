@@ -28,10 +28,10 @@ NARROW = {
     "consensus": {"base"},
     "metrics": {"base"},
     "model": {"base", "cron"},
-    "config": {"base", "model"},
+    "config": {"base", "cron", "model"},
     "planner": {"base", "cron", "model"},
     "supervise": {"base", "model"},
-    "wire": {"base", "model", "consensus"},
+    "wire": {"base", "cron", "model", "consensus"},
     "process": {"base", "supervise"},
 }
 PURE = {"base", "cron", "model", "config", "consensus", "planner", "supervise", "wire", "metrics"}
