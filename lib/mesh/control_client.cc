@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/control_client.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+#include <zmq.hpp>
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/unique_fd.h"
+#include "mesh/control_server.h"
+
+namespace distcron::mesh {
+
+namespace {
+
+constexpr int kProbeMs = 2'000;
+constexpr const char* kMonitorEndpoint = "inproc://control-monitor";
+constexpr std::string_view kIpc = "ipc://";
+constexpr std::string_view kTcp = "tcp://";
+
+Error unreachable(const std::string& endpoint, int error) {
+  return Error{ErrorCode::kUnavailable,
+               "cannot reach an agent at " + endpoint + ": " + std::strerror(error), error,
+               "is distcrond running? another endpoint: --endpoint or DISTCRON_ENDPOINT"};
+}
+
+Status probe_ipc(const std::string& endpoint) {
+  const std::string path = endpoint.substr(kIpc.size());
+  if (path.size() > kSocketPathMax) {
+    return fail(ErrorCode::kInvalid, endpoint + ": the path is too long for a unix socket");
+  }
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets API wants it.
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return fail(unreachable(endpoint, errno));
+  }
+  return {};
+}
+
+/// 0, or the errno of the attempt.
+int try_address(const addrinfo& address) {
+  const UniqueFd fd(::socket(address.ai_family,
+                             address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                             address.ai_protocol));
+  if (!fd) return errno;
+  if (::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
+  if (errno != EINPROGRESS) return errno;
+  pollfd waiting{fd.get(), POLLOUT, 0};
+  if (::poll(&waiting, 1, kProbeMs) <= 0) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+Status probe_tcp(const std::string& endpoint) {
+  const std::string rest = endpoint.substr(kTcp.size());
+  const std::size_t colon = rest.rfind(':');
+  if (colon == std::string::npos) {
+    return fail(ErrorCode::kInvalid, endpoint + ": a port is missing, such as :8472");
+  }
+  std::string host = rest.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), rest.substr(colon + 1).c_str(), &hints, &found);
+  if (failed != 0) {
+    return fail(ErrorCode::kUnavailable,
+                "cannot reach an agent at " + endpoint + ": " + ::gai_strerror(failed));
+  }
+  int error = EHOSTUNREACH;
+  for (const addrinfo* one = found; one != nullptr && error != 0; one = one->ai_next) {
+    error = try_address(*one);
+  }
+  ::freeaddrinfo(found);
+  if (error != 0) return fail(unreachable(endpoint, error));
+  return {};
+}
+
+class ZmqControlClient final : public ControlClient {
+ public:
+  ZmqControlClient(std::string endpoint, const KeyFile& key)
+      : endpoint_(std::move(endpoint)),
+        socket_(context_, zmq::socket_type::dealer),
+        monitor_(context_, zmq::socket_type::pair) {
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
+    socket_.set(zmq::sockopt::curve_serverkey, key.server_key);
+    socket_.set(zmq::sockopt::curve_publickey, key.public_key);
+    socket_.set(zmq::sockopt::curve_secretkey, key.secret_key);
+    if (endpoint_.rfind(kTcp, 0) == 0) socket_.set(zmq::sockopt::ipv6, 1);
+    ::zmq_socket_monitor(socket_.handle(), kMonitorEndpoint,
+                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    monitor_.set(zmq::sockopt::linger, 0);
+    monitor_.connect(kMonitorEndpoint);
+    socket_.connect(endpoint_);
+  }
+  ~ZmqControlClient() override { ::zmq_socket_monitor(socket_.handle(), nullptr, 0); }
+  ZmqControlClient(const ZmqControlClient&) = delete;
+  ZmqControlClient& operator=(const ZmqControlClient&) = delete;
+
+  Result<std::string> request(std::string_view bytes, Millis timeout) override {
+    try {
+      socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::none);
+      return wait(timeout);
+    } catch (const zmq::error_t& error) {
+      return fail(ErrorCode::kIo, "cannot talk to " + endpoint_ + ": " + error.what());
+    }
+  }
+
+ private:
+  Result<std::string> wait(Millis timeout) {
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+      const auto left =
+          std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
+      if (left <= Millis(0)) {
+        return fail(ErrorCode::kTimeout, "no answer from " + endpoint_ + " within " +
+                                             std::to_string(timeout.count()) + " ms");
+      }
+      std::array<zmq::pollitem_t, 2> items{
+          zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
+          zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
+      zmq::poll(items.data(), items.size(), left);
+      if ((items[0].revents & ZMQ_POLLIN) != 0) {
+        zmq::message_t reply;
+        if (socket_.recv(reply, zmq::recv_flags::dontwait)) return reply.to_string();
+      }
+      if ((items[1].revents & ZMQ_POLLIN) != 0) DC_CHECK_OK(read_monitor());
+    }
+  }
+
+  Status read_monitor() {
+    zmq::message_t event;
+    zmq::message_t address;
+    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return {};
+    static_cast<void>(monitor_.recv(address, zmq::recv_flags::dontwait));
+    std::uint16_t kind = 0;
+    std::memcpy(&kind, event.data(), sizeof kind);
+    if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      is_open_ = true;
+      return {};
+    }
+    if (is_open_) return {};  // it reconnects by itself
+    return fail_hint(ErrorCode::kDenied, "the agent at " + endpoint_ + " refuses this key",
+                     "the key is not known there, or its server_key is of another cluster");
+  }
+
+  std::string endpoint_;
+  zmq::context_t context_{1};
+  zmq::socket_t socket_;
+  zmq::socket_t monitor_;
+  bool is_open_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& endpoint,
+                                                              const KeyFile& key) {
+  const bool is_ipc = endpoint.rfind(kIpc, 0) == 0;
+  if (!is_ipc && endpoint.rfind(kTcp, 0) != 0) {
+    return fail_hint(ErrorCode::kInvalid, "\"" + endpoint + "\" is no endpoint",
+                     "ipc:///run/distcron/control.sock and tcp://HOST:8472 are");
+  }
+  if (!is_key_text(key.server_key)) {
+    return fail_hint(ErrorCode::kInvalid, "the key file has no server_key",
+                     "copy it from a key file of the cluster");
+  }
+  DC_CHECK_OK(is_ipc ? probe_ipc(endpoint) : probe_tcp(endpoint));
+  try {
+    return std::unique_ptr<ControlClient>(std::make_unique<ZmqControlClient>(endpoint, key));
+  } catch (const zmq::error_t& error) {
+    return fail(ErrorCode::kIo, "cannot connect to " + endpoint + ": " + error.what());
+  }
+}
+
+}  // namespace distcron::mesh

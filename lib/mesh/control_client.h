@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// ControlClient: one connection of distcronctl to a control door. Blocking, one request at a time,
+// one thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "mesh/keys.h"
+
+namespace distcron::mesh {
+
+class ControlClient {
+ public:
+  /// Looks whether somebody listens (at most 2 s for tcp), then opens a CURVE session.
+  /// kUnavailable: nobody listens. kInvalid: not an endpoint, or the key has no server_key.
+  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& endpoint,
+                                                                      const KeyFile& key);
+  virtual ~ControlClient() = default;
+
+  /// Sends and waits for the reply. kDenied: the agent refuses the key. kTimeout: no reply in time.
+  [[nodiscard]] virtual Result<std::string> request(std::string_view bytes, Millis timeout) = 0;
+};
+
+}  // namespace distcron::mesh
