@@ -161,7 +161,8 @@ struct Situation {
   std::int64_t node_id = 0;      ///< Host that takes the claims; 0: the node of the lowest id.
 };
 
-/// What due() found: an entry to propose, and when to look again without any other event.
+/// What due() found: an entry to propose, and when to look again without any other event. With a
+/// `decide`, look again as soon as it is applied or lost; `wake_at` is then only the fallback.
 struct Plan {
   std::optional<model::Decide> decide;
   std::optional<WallTime> wake_at;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Applier: runs one log entry against StateData and gathers what changed. Each command first
+// checks everything, then changes: an error leaves the state as it was. Reads no zone and no
+// clock. Lives for one entry.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "planner/state_data.h"
+
+namespace distcron::planner {
+
+class Applier {
+ public:
+  Applier(StateData& state, const model::Entry& entry, LogIndex index)
+      : state_(state), entry_(entry), index_(index) {}
+
+  [[nodiscard]] Applied apply();
+
+ private:
+  struct JobTurn;  ///< What a Decide wants of one job.
+
+  // applier.cc
+  Status run(const model::InitCluster& command);
+  Status run(const model::PutNode& command);
+  Status run(const model::PutKey& command);
+  Status run(const model::RemoveKey& command);
+  Status run(const model::PutSetting& command);
+  Status run(const model::PruneRuns& command);
+  void start_reboot_runs(const Node& node);
+
+  // apply_jobs.cc
+  Status run(const model::PutJobs& command);
+  Status run(const model::RemoveJobs& command);
+  Status run(const model::RenameJob& command);
+  Status run(const model::SetEnabled& command);
+  [[nodiscard]] model::JobSpec complete(const model::JobSpec& spec) const;
+  [[nodiscard]] Status check_put(const model::JobPut& put, const model::JobSpec& spec);
+  [[nodiscard]] Status check_writable(const Job& job) const;
+  [[nodiscard]] Status check_names(const model::TextList& names);
+  void create_job(const model::JobPut& put, model::JobSpec spec);
+  void update_job(JobEntry& entry, const model::JobPut& put, model::JobSpec spec);
+  void set_enabled(JobEntry& entry, bool enabled, std::optional<WallTime> until);
+  void new_version(JobEntry& entry, model::JobSpec spec);
+  void revoke_claims(std::uint64_t job_uid, model::Reason reason);
+
+  // apply_runs.cc
+  Status run(const model::TriggerRun& command);
+  Status run(const model::KillRuns& command);
+  void kill(LiveRun& live, const model::KillRuns& command);
+  void order_kill(const model::Run& run, std::int32_t signal, std::optional<Millis> grace);
+  void revoke(LiveRun& live, model::Reason reason);
+
+  // apply_decide.cc
+  Status run(const model::Decide& command);
+  [[nodiscard]] std::unordered_map<std::uint64_t, JobTurn> sort_by_job(
+      const model::Decide& command);
+  [[nodiscard]] bool is_stale(const model::Decision& decision, JobTurn& turn);
+  [[nodiscard]] bool is_stale_slot(const model::Decision& decision, JobTurn& turn);
+  void decide(const model::Decision& decision, std::int64_t term);
+  void claim(model::Run& run, const model::Decision& decision, std::int64_t term);
+  void replace(LiveRun& live);
+  void move_cursor(const model::CursorMove& move);
+
+  // apply_reports.cc
+  Status run(const model::HostReports& command);
+  void take(const model::HostReport& report, std::int64_t node_id);
+  void take_started(LiveRun& live, const model::HostReport& report);
+  void take_ended(LiveRun& live, const model::HostReport& report);
+  void take_unstarted(LiveRun& live, const model::HostReport& report);
+  [[nodiscard]] bool wants_retry(const model::Run& run, const model::HostReport& report) const;
+  void next_attempt(LiveRun& live, model::RunState outcome, model::Reason reason);
+
+  // Shared.
+  void put(const model::Run& run) { out_.changes.runs.push_back(run); }
+  /// The run ends: out of memory, into the store. `live` is gone afterwards.
+  void finish(LiveRun& live, model::RunState state, model::Reason reason);
+  void note_end(const model::Run& run);
+  void put_setting(std::string key, std::string value);
+  void item(std::string_view name, std::string_view action, std::int64_t version = 0,
+            std::int64_t run_id = 0);
+  void event(std::string_view type, std::string_view object, std::string_view text);
+  void gather();
+
+  StateData& state_;
+  const model::Entry& entry_;
+  const LogIndex index_;
+  Applied out_;
+  std::set<std::uint64_t> changed_jobs_;     ///< Rows to be written whole.
+  std::set<std::uint64_t> moved_cursors_;
+};
+
+}  // namespace distcron::planner

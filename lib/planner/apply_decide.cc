@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler's batch (planner/applier.h). A decision was made on an older state: what no longer
+// fits is dropped, per job with its cursor move, and the scheduler decides again.
+#include <algorithm>
+#include <utility>
+
+#include "planner/applier.h"
+
+namespace distcron::planner {
+
+using model::Action;
+using model::Decision;
+using model::Reason;
+using model::RunState;
+
+struct Applier::JobTurn {
+  bool is_stale = false;
+  std::optional<WallTime> cursor;     ///< Where the entry moves it.
+  std::optional<WallTime> last_slot;  ///< New slots of one job stand in order.
+  std::int32_t claims = 0;
+};
+
+namespace {
+
+/// Whether the job, as it is, lets one more run start beside `run_id` (0: a new slot).
+bool is_place_free(StateData& state, const Job& job, std::int64_t run_id) {
+  if (job.spec->concurrency == model::Concurrency::kAllow) return true;
+  const LiveRun* own = run_id != 0 ? state.live(run_id) : nullptr;
+  if (own != nullptr && own->run.force) return true;
+  for (const std::int64_t id : state.run_ids_of(job.uid)) {
+    if (id != run_id && is_busy(state.live(id)->run.state)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Applier::is_stale_slot(const Decision& decision, JobTurn& turn) {
+  const WallTime slot = decision.scheduled_at;
+  const WallTime before = turn.last_slot.value_or(state_.job(decision.job_uid)->job.cursor);
+  turn.last_slot = slot;
+  const bool has_action = decision.action != Action::kReplace && decision.attempt <= 1;
+  return slot <= before || !turn.cursor || *turn.cursor < slot || !has_action;
+}
+
+bool Applier::is_stale(const Decision& decision, JobTurn& turn) {
+  const JobEntry* entry = state_.job(decision.job_uid);
+  if (entry == nullptr) return decision.action != Action::kCancel;
+  const Job& job = entry->job;
+  if (decision.job_version != job.version) return true;
+  if (decision.run_id == 0) {
+    if (!job.spec->enabled || is_stale_slot(decision, turn)) return true;
+  } else {
+    const LiveRun* live = state_.live(decision.run_id);
+    if (live == nullptr || live->run.job_uid != job.uid) return true;
+    const bool is_queued = live->run.state == RunState::kQueued;
+    if (decision.action != Action::kReplace && !is_queued) return true;
+    if (decision.action == Action::kClaim && decision.attempt != live->run.attempt + 1) return true;
+  }
+  if (decision.action != Action::kClaim) return false;
+  const LiveRun* own = decision.run_id != 0 ? state_.live(decision.run_id) : nullptr;
+  const bool may_join = job.spec->concurrency == model::Concurrency::kAllow ||
+                        (own != nullptr && own->run.force);
+  return !is_place_free(state_, job, decision.run_id) || (turn.claims++ > 0 && !may_join);
+}
+
+std::unordered_map<std::uint64_t, Applier::JobTurn> Applier::sort_by_job(
+    const model::Decide& command) {
+  std::unordered_map<std::uint64_t, JobTurn> turns;
+  turns.reserve(command.decisions.size() + command.cursors.size());
+  for (const model::CursorMove& move : command.cursors) turns[move.job_uid].cursor = move.cursor;
+  for (const Decision& decision : command.decisions) {
+    JobTurn& turn = turns[decision.job_uid];
+    if (is_stale(decision, turn)) turn.is_stale = true;
+  }
+  return turns;
+}
+
+Status Applier::run(const model::Decide& command) {
+  if (command.term < state_.term()) return {};
+  if (command.term > state_.term()) {
+    put_setting(std::string(kTermSetting), std::to_string(command.term));
+  }
+  const std::unordered_map<std::uint64_t, JobTurn> turns = sort_by_job(command);
+  out_.orders.reserve(command.decisions.size());
+  out_.changes.runs.reserve(command.decisions.size());
+  for (const Decision& decision : command.decisions) {
+    if (!turns.at(decision.job_uid).is_stale) decide(decision, command.term);
+  }
+  for (const model::CursorMove& move : command.cursors) {
+    if (!turns.at(move.job_uid).is_stale) move_cursor(move);
+  }
+  for (const std::string& name : command.enable_again) {
+    JobEntry* entry = state_.job(name);
+    if (entry == nullptr || entry->job.spec->enabled || !entry->job.disabled_until) continue;
+    const WallTime until = *entry->job.disabled_until;
+    if (until > entry_.at) continue;
+    // The slot at that very instant counts again.
+    entry->job.cursor = std::max(entry->job.cursor, until - Micros{1});
+    set_enabled(*entry, true, std::nullopt);
+    event("job.enabled", name, "its time was over");
+  }
+  return {};
+}
+
+void Applier::move_cursor(const model::CursorMove& move) {
+  JobEntry* entry = state_.job(move.job_uid);
+  if (entry == nullptr || move.cursor <= entry->job.cursor) return;
+  entry->job.cursor = move.cursor;
+  moved_cursors_.insert(move.job_uid);
+  state_.mark_dirty(*entry);
+}
+
+void Applier::claim(model::Run& run, const Decision& decision, std::int64_t term) {
+  const auto node = state_.nodes.find(decision.node_id);
+  run.reason = Reason::kNone;
+  run.attempt = decision.attempt;
+  run.job_version = decision.job_version;
+  run.node_id = decision.node_id;
+  run.node = node != state_.nodes.end() ? node->second.name : "";
+  run.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
+  run.term = term;
+  run.fence_index = index_;
+  run.dispatched_at = entry_.at;
+  run.not_before.reset();
+  if (decision.start_at != decision.scheduled_at) run.not_before = decision.start_at;
+  run.started_at.reset();
+  run.ended_at.reset();
+  run.exit_code.reset();
+  run.signal.reset();
+  run.pid = 0;
+  run.output_bytes = 0;
+  run.output_truncated = false;
+  run.tail.clear();
+  run.cpu_user_us = 0;
+  run.cpu_sys_us = 0;
+  run.maxrss_kb = 0;
+}
+
+void Applier::decide(const Decision& decision, std::int64_t term) {
+  model::Run fresh;
+  LiveRun* live = decision.run_id != 0 ? state_.live(decision.run_id) : nullptr;
+  if (decision.run_id != 0 && live == nullptr) return;  // ended by an earlier line of this entry
+  if (decision.action == Action::kReplace) return replace(*live);
+  if (live == nullptr) {
+    fresh.run_id = state_.next_run_id++;
+    fresh.job_uid = decision.job_uid;
+    fresh.job = state_.job(decision.job_uid)->job.spec->name;
+    fresh.origin = "schedule";
+    fresh.scheduled_at = decision.scheduled_at;
+    fresh.shard = decision.shard;
+    fresh.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
+    fresh.term = term;
+    fresh.created_at = entry_.at;
+    state_.add_run(std::move(fresh));
+    live = &state_.runs.rbegin()->second;
+  }
+  model::Run& run = live->run;
+  run.job_version = decision.job_version;
+  run.detail = decision.detail;
+  if (!decision.facts.empty()) run.facts = decision.facts;
+  switch (decision.action) {
+    case Action::kClaim:
+      claim(run, decision, term);
+      state_.set_run_state(*live, RunState::kDispatched);
+      put(run);
+      out_.orders.emplace_back(ClaimOrder{run, decision.start_at});
+      break;
+    case Action::kQueue:
+      run.reason = decision.reason;
+      run.not_before.reset();
+      if (decision.start_at > entry_.at) run.not_before = decision.start_at;
+      state_.set_run_state(*live, RunState::kQueued);
+      put(run);
+      break;
+    case Action::kSkip:
+      finish(*live, RunState::kSkipped, decision.reason);
+      break;
+    case Action::kMiss:
+      finish(*live, RunState::kMissed, decision.reason);
+      break;
+    case Action::kCancel:
+      finish(*live, RunState::kCancelled, decision.reason);
+      break;
+    case Action::kReplace:
+      break;
+  }
+}
+
+/// A newer slot takes this run's place.
+void Applier::replace(LiveRun& live) {
+  model::Run& run = live.run;
+  if (run.state == RunState::kQueued) {
+    const bool has_started = run.starts > 0;
+    finish(live, has_started ? RunState::kKilled : RunState::kMissed,
+           has_started ? Reason::kReplaced : Reason::kSuperseded);
+    return;
+  }
+  run.kill_by = "scheduler";
+  if (run.state == RunState::kDispatched) {
+    revoke(live, Reason::kReplaced);
+    return;
+  }
+  run.reason = Reason::kReplaced;
+  put(run);
+  order_kill(run, 15, std::nullopt);
+}
+
+}  // namespace distcron::planner

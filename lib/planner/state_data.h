@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// StateData: what a State holds. Replicated: jobs, live runs, keys, nodes, settings, counters.
+// Derived from that for planning on this host only: timers, the waiting line, place counts; apply
+// keeps them in step but never reads them. Owned by State; not locked.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "planner/job_timers.h"
+#include "planner/state.h"
+
+namespace distcron::planner {
+
+inline constexpr WallTime kEarliest = WallTime::min();
+inline constexpr WallTime kNever = WallTime::max();
+
+/// Setting in which the highest term of an applied Decide lies; not for people.
+inline constexpr std::string_view kTermSetting = "scheduler.term";
+
+struct JobEntry {
+  Job job;
+  // Derived.
+  std::uint32_t stamp = 0;  ///< Of the only timer that counts.
+  bool is_dirty = false;    ///< Waits in StateData::dirty_jobs for a new timer.
+  std::int64_t interval_version = 0;  ///< Job version for which `interval` was found.
+  std::optional<Seconds> interval;
+};
+
+/// Place in the line for capacity: higher priority first, then the older slot, then the name.
+struct LineKey {
+  std::int32_t priority = 0;
+  WallTime scheduled_at{};
+  std::string name;
+  std::int64_t run_id = 0;
+
+  friend bool operator<(const LineKey& a, const LineKey& b) {
+    return std::tie(b.priority, a.scheduled_at, a.name, a.run_id) <
+           std::tie(a.priority, b.scheduled_at, b.name, b.run_id);
+  }
+};
+
+struct LiveRun {
+  model::Run run;
+  // Derived, for queued runs.
+  WallTime look_at = kNever;         ///< Its entry in StateData::run_timers.
+  std::optional<LineKey> line_place; ///< Its entry in StateData::line.
+};
+
+[[nodiscard]] inline bool is_busy(model::RunState state) {
+  return state == model::RunState::kDispatched || state == model::RunState::kRunning;
+}
+
+struct StateData {
+  State::FindZone find_zone;
+  std::unordered_map<std::uint64_t, JobEntry> jobs;
+  std::map<std::string, std::uint64_t, std::less<>> names;
+  std::map<std::int64_t, LiveRun> runs;
+  std::unordered_map<std::uint64_t, std::vector<std::int64_t>> runs_of;  ///< Ascending run ids.
+  std::map<std::string, model::AccessKey, std::less<>> keys;
+  std::map<std::int64_t, Node> nodes;
+  std::map<std::string, std::string, std::less<>> settings;
+  std::optional<Cluster> cluster;
+  std::int64_t next_run_id = 1;
+  std::int64_t next_job_id = 1;
+
+  // Derived.
+  JobTimers job_timers;
+  std::vector<std::uint64_t> dirty_jobs;
+  std::set<std::pair<WallTime, std::int64_t>> run_timers;  ///< Queued runs to be looked at.
+  std::set<LineKey> line;                                  ///< Queued runs that lack capacity only.
+  std::int64_t busy_runs = 0;                              ///< Dispatched or running.
+
+  /// Set in the scratch copy of dry_run(): where names and uids are looked up as well.
+  const StateData* whole = nullptr;
+
+  [[nodiscard]] JobEntry* job(std::string_view name);
+  [[nodiscard]] JobEntry* job(std::uint64_t uid);
+  [[nodiscard]] const JobEntry* job(std::uint64_t uid) const;
+  [[nodiscard]] LiveRun* live(std::int64_t run_id);
+  [[nodiscard]] const std::vector<std::int64_t>& run_ids_of(std::uint64_t job_uid) const;
+  [[nodiscard]] bool is_uid_taken(std::uint64_t uid) const;
+  [[nodiscard]] std::int64_t term() const;
+
+  /// Text `no job named "x"` with near names as hint.
+  [[nodiscard]] Error no_such_job(std::string_view name) const;
+
+  // Changes; each keeps the derived part in step.
+  void add_job(Job job);
+  void remove_job(std::uint64_t uid);
+  void rename_job(JobEntry& entry, const std::string& old_name);
+  void add_run(model::Run run);
+  void remove_run(std::int64_t run_id);
+  void set_run_state(LiveRun& live, model::RunState state);
+  /// The job's cursor, schedule or enabled state changed.
+  void mark_dirty(JobEntry& entry);
+  /// Something that queued runs of the job may wait for changed.
+  void wake_queued(std::uint64_t job_uid);
+
+  // Planning only.
+  void set_look_at(LiveRun& live, WallTime at);
+  void leave_line(LiveRun& live);
+};
+
+}  // namespace distcron::planner

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turn: one call of State::due(): finds what is to be decided now and decides it. Changes only the
+// derived, host-local part of StateData (timers, line), so a lost Decide is found again by the
+// next turn. Lives for one call.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "planner/slots.h"
+
+namespace distcron::planner {
+
+/// Decisions in one entry; more wait for the next turn.
+inline constexpr std::size_t kDecisionsMax = 16'384;
+/// Fallback for a Decide that is neither applied nor reported as lost.
+inline constexpr Micros kLookAgain{1'000'000};
+/// Runs of one job that may wait for its place (concurrency = queue).
+inline constexpr std::int64_t kWaitingOfJobMax = 100;
+
+class Turn {
+ public:
+  Turn(StateData& state, const Situation& situation);
+  [[nodiscard]] Plan run();
+
+ private:
+  /// A slot or a queued run that wants to start.
+  struct Candidate {
+    LineKey key;              ///< run_id 0: a slot of the schedule without a row.
+    std::uint64_t job_uid = 0;
+    WallTime start_at{};
+    bool is_catch_up = false; ///< One of several missed slots that run one after the other.
+    std::string late_text;    ///< Misfire arithmetic; empty when on time.
+  };
+  /// What this turn did with one job.
+  struct JobUse {
+    std::int64_t claims = 0;
+    std::int64_t queued = 0;
+    std::optional<WallTime> cursor;   ///< New one.
+    std::optional<WallTime> look_at;  ///< New timer; set for jobs whose timer was due.
+    bool is_stopped = false;          ///< Later slots of the job wait for another turn.
+  };
+  /// How a candidate stands; `text` is for the fact.
+  struct Overlap {
+    bool is_blocked = false;
+    std::int64_t holder = 0;
+    std::int64_t waiting = 0;  ///< Queued runs of the job.
+    std::string text;
+  };
+
+  // turn_jobs.cc: schedules
+  void refresh_timers();
+  void set_timer(JobEntry& entry, WallTime at);
+  [[nodiscard]] WallTime first_look(const JobEntry& entry) const;
+  void collect_jobs();
+  void collect_job(JobEntry& entry, JobUse& use);
+  void collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use);
+  void collect_misfires(const Job& job, const SlotScan& scan, const SlotLimits& limits);
+  void collect_ahead(const Job& job, const cron::Zone& zone, std::optional<WallTime> slot,
+                     JobUse& use);
+  struct Missed {
+    model::Reason reason = model::Reason::kNone;
+    std::size_t but_newest = 0;  ///< So many of the newest are not missed.
+    std::string text;
+  };
+  void miss(const Job& job, const SlotTail& slots, const Missed& missed);
+  void miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more);
+  void add_slot(const Job& job, WallTime slot, std::string late_text, bool is_catch_up);
+  [[nodiscard]] std::optional<Seconds> interval(JobEntry& entry, const cron::Zone& zone) const;
+  [[nodiscard]] const cron::Zone* zone_of(const Job& job) const;
+  void set_timers_again();
+  [[nodiscard]] std::optional<WallTime> wake_at();
+
+  // turn.cc: runs and places
+  void collect_runs();
+  void collect_run(LiveRun& live);
+  void decide_all();
+  void decide(const Candidate& candidate);
+  void decide_early(const Candidate& candidate, const Job& job, LiveRun* live);
+  void decide_blocked(const Candidate& candidate, const Job& job, const Overlap& overlap);
+  void decide_no_room(const Candidate& candidate, JobEntry& entry, LiveRun* live);
+  void replace_others(const Candidate& candidate, const Job& job);
+  [[nodiscard]] std::optional<WallTime> window_end(const model::Run& run, JobEntry& entry) const;
+  [[nodiscard]] Overlap overlap_of(const Candidate& candidate, const Job& job) const;
+  [[nodiscard]] const Node* host_of(const LiveRun* live, const Job& job,
+                                    std::string& refusal) const;
+  [[nodiscard]] LiveRun* live_of(const Candidate& candidate);
+  /// Adds a decision about `candidate`; `fact` explains it when its check is not empty.
+  model::Decision& emit(const Candidate& candidate, const Job& job, model::Action action,
+                        model::Reason reason, model::Fact fact);
+  void end_queued(LiveRun& live, model::Action action, model::Reason reason, model::Fact fact);
+  void wait_in_line(LiveRun& live, const Job& job, std::optional<WallTime> until);
+
+  StateData& state_;
+  const Situation& now_;
+  const WallTime horizon_;
+  std::int64_t room_;
+  model::Decide out_;
+  std::vector<Candidate> candidates_;
+  std::unordered_map<std::uint64_t, JobUse> uses_;
+  std::unordered_set<std::int64_t> gone_;  ///< Live runs that this turn ends.
+};
+
+}  // namespace distcron::planner
