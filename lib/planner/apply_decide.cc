@@ -145,6 +145,7 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
   if (live == nullptr) {
     fresh.run_id = state_.next_run_id++;
     fresh.job_uid = decision.job_uid;
+    fresh.job_version = decision.job_version;
     fresh.job = state_.job(decision.job_uid)->job.spec->name;
     fresh.origin = "schedule";
     fresh.scheduled_at = decision.scheduled_at;
@@ -156,7 +157,6 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
     live = &state_.runs.rbegin()->second;
   }
   model::Run& run = live->run;
-  run.job_version = decision.job_version;
   run.detail = decision.detail;
   if (!decision.facts.empty()) run.facts = decision.facts;
   switch (decision.action) {
