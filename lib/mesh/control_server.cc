@@ -21,6 +21,7 @@ namespace {
 constexpr int kHandshakeMs = 5'000;
 constexpr int kQueueMessages = 1'000;
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
+constexpr int kZapEnforceDomain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: named only with the draft API
 constexpr const char* kZapDomain = "distcron-control";
 constexpr std::size_t kZapFrames = 7;  // delimiter, version, id, domain, address, identity, mechanism
 constexpr std::string_view kIpc = "ipc://";
@@ -29,7 +30,10 @@ constexpr std::string_view kTcp = "tcp://";
 /// Both options together, before bind: either alone lets everybody in.
 void require_authentication(zmq::socket_t& socket, const KeyPair& keys) {
   socket.set(zmq::sockopt::zap_domain, kZapDomain);
-  socket.set(zmq::sockopt::integral_option<ZMQ_ZAP_ENFORCE_DOMAIN, int, true>(), 1);
+  const int enforce = 1;
+  if (::zmq_setsockopt(socket.handle(), kZapEnforceDomain, &enforce, sizeof enforce) != 0) {
+    throw zmq::error_t();
+  }
   socket.set(zmq::sockopt::curve_server, 1);
   socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
 }

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/host.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr Seconds kStartSlack{2};        // a start later than this after start_at is refused
+constexpr Seconds kStartSlackMax{30};    // ... stretched by a herd up to this
+constexpr Seconds kWallWaitMax{1};       // wait for the wall clock to reach the slot
+constexpr Millis kConnectPause{50};
+constexpr Seconds kReportPause{1};
+constexpr std::size_t kReportsPerEntry = 1'000;
+constexpr std::int64_t kStartsPerSecondDefault = 500;  // until the executor has measured its own
+
+process::RunKey key_of(const model::Run& run) { return process::RunKey{run.run_id, run.attempt}; }
+
+/// How far `at` lies ahead on the wall clock, carried over to boottime.
+MonoTime to_mono(WallTime at, const Now& now) { return now.mono + (at - now.wall); }
+
+}  // namespace
+
+void Host::load_journal(const std::vector<store::JournalPut>& journal) {
+  for (const store::JournalPut& put : journal) {
+    journal_[process::RunKey{put.run_id, put.attempt}] = put;
+  }
+}
+
+void Host::on_order(const planner::Order& order, const Now& now) {
+  if (const auto* claim = std::get_if<planner::ClaimOrder>(&order)) {
+    if (claim->run.node_id == facts_.node_id) accept(*claim, now);
+  } else if (const auto* revoked = std::get_if<planner::RevokeOrder>(&order)) {
+    if (revoked->node_id == facts_.node_id) revoke(*revoked);
+  } else if (const auto* killed = std::get_if<planner::KillOrder>(&order)) {
+    if (killed->node_id == facts_.node_id) kill(*killed);
+  } else if (const auto* committed = std::get_if<planner::EndCommitted>(&order)) {
+    if (committed->node_id == facts_.node_id) {
+      forget(process::RunKey{committed->run_id, committed->attempt});
+    }
+  }
+}
+
+MonoTime Host::start_limit(MonoTime start_at) const {
+  std::int64_t rate = hello_ ? hello_->starts_per_s : 0;
+  if (rate <= 0) rate = kStartsPerSecondDefault;
+  const std::int64_t herd_ms = static_cast<std::int64_t>(timers_.size()) * 1000 / rate;
+  const Millis slack = std::min<Millis>(Millis(kStartSlack) + Millis(herd_ms), kStartSlackMax);
+  return start_at + slack;
+}
+
+void Host::accept(const planner::ClaimOrder& order, const Now& now) {
+  const process::RunKey key = key_of(order.run);
+  if (tasks_.contains(key) || journal_.contains(key)) return;
+  const planner::Job* job = state_.find_job(order.run.job_uid);
+  if (job == nullptr) {
+    tombstone(key, model::Reason::kRemoved, {});
+    return;
+  }
+  Task task;
+  task.run = order.run;
+  task.spec = job->spec;
+  task.start_at = std::max(to_mono(order.start_at, now), now.mono);
+  tasks_.emplace(key, std::move(task));
+
+  store::JournalPut put;
+  put.run_id = key.run_id;
+  put.attempt = key.attempt;
+  put.kind = store::JournalKind::kAccepted;
+  put.boot_id = facts_.boot_id;
+  put.bytes = std::to_string(epoch_micros(order.start_at));
+  journal_[key] = put;
+  log_.journal(put, [this, key](const Status& status) {
+    const auto found = tasks_.find(key);
+    if (found == tasks_.end() || found->second.phase != Phase::kAccepting) return;
+    if (status) {
+      arm(key);
+      return;
+    }
+    // Not durable, so it never starts; the scheduler hears that and may assign it again.
+    journal_.erase(key);
+    tasks_.erase(found);
+    model::HostReport refused;
+    refused.kind = model::ReportKind::kUnstarted;
+    refused.run_id = key.run_id;
+    refused.attempt = key.attempt;
+    refused.reason = model::Reason::kSpawnFailed;
+    refused.detail = status.error().message;
+    report(std::move(refused));
+  });
+}
+
+void Host::arm(process::RunKey key) {
+  Task& task = tasks_.at(key);
+  task.phase = Phase::kArmed;
+  task.start_by = start_limit(task.start_at);
+  timers_.emplace(task.start_at, key);
+}
+
+void Host::revoke(const planner::RevokeOrder& order) {
+  const process::RunKey key{order.run_id, order.attempt};
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) {
+    if (!journal_.contains(key)) tombstone(key, order.reason, {});
+    return;
+  }
+  Task& task = found->second;
+  if (task.phase == Phase::kAccepting || task.phase == Phase::kArmed) {
+    task.phase = Phase::kRevoking;
+    tombstone(key, order.reason, {});
+  }
+  // Later it has started, or the executor is about to say that it has not: that report decides.
+}
+
+void Host::tombstone(process::RunKey key, model::Reason reason, std::string detail) {
+  store::JournalPut put;
+  put.run_id = key.run_id;
+  put.attempt = key.attempt;
+  put.kind = store::JournalKind::kTombstone;
+  put.boot_id = facts_.boot_id;
+  journal_[key] = put;
+  log_.journal(put, [this, key, reason, detail](const Status& status) {
+    if (!status) {
+      retry_tombstones_.push_back(Tombstone{key, reason, detail});
+      return;
+    }
+    tasks_.erase(key);
+    model::HostReport unstarted;
+    unstarted.kind = model::ReportKind::kUnstarted;
+    unstarted.run_id = key.run_id;
+    unstarted.attempt = key.attempt;
+    unstarted.reason = reason;
+    unstarted.detail = detail;
+    report(std::move(unstarted));
+  });
+}
+
+void Host::kill(const planner::KillOrder& order) {
+  const auto found = tasks_.find(process::RunKey{order.run_id, order.attempt});
+  if (found == tasks_.end()) return;
+  found->second.kill_wanted = true;
+  found->second.kill = order;
+  if (found->second.phase != Phase::kRunning || !exec_) return;
+  static_cast<void>(exec_->kill(found->first, order.signal, order.grace.count()));
+}
+
+void Host::forget(process::RunKey key) {
+  tasks_.erase(key);
+  if (journal_.erase(key) > 0) log_.drop(store::JournalDrop{key.run_id, key.attempt});
+  if (exec_) static_cast<void>(exec_->ack(key));
+}
+
+void Host::kill_all() {
+  std::erase_if(tasks_, [](const auto& item) {
+    return item.second.phase == Phase::kArmed || item.second.phase == Phase::kAccepting;
+  });
+  for (auto& [key, task] : tasks_) {
+    constexpr std::int64_t kGraceMs = 1'000;
+    if (exec_) static_cast<void>(exec_->kill(key, 0, kGraceMs));
+  }
+}
+
+void Host::remove_output(std::int64_t run_id) {
+  if (!exec_) return;
+  const auto attempts = files_.list_attempts(run_id);
+  if (!attempts) return;
+  for (const std::int32_t attempt : *attempts) {
+    static_cast<void>(exec_->remove(process::RunKey{run_id, attempt}));
+  }
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+std::optional<MonoTime> Host::next_timer() const {
+  std::optional<MonoTime> next = retry_at_;
+  if (has_executor() && !timers_.empty()) {
+    if (!next || timers_.begin()->first < *next) next = timers_.begin()->first;
+  }
+  if (!exec_ && (!next || next_connect_ < *next)) next = next_connect_;
+  return next;
+}
+
+void Host::on_timer(const Now& now) {
+  if (!exec_ && now.mono >= next_connect_) connect(now);
+  if (retry_at_ && now.mono >= *retry_at_) {
+    retry_at_.reset();
+    for (const Tombstone& again : std::exchange(retry_tombstones_, {})) {
+      tombstone(again.key, again.reason, again.detail);
+    }
+    for (model::HostReport& again : std::exchange(retry_reports_, {})) report(std::move(again));
+  }
+  if (!has_executor()) return;
+  while (!timers_.empty() && timers_.begin()->first <= now.mono) {
+    const process::RunKey key = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    const auto found = tasks_.find(key);
+    if (found != tasks_.end() && found->second.phase == Phase::kArmed) {
+      start(key, found->second, now);
+    }
+  }
+}
+
+void Host::start(process::RunKey key, Task& task, const Now& now) {
+  // A `date` in a midnight job shall say the new day: wait for this host's own clock, a little.
+  const Micros early = task.run.scheduled_at - now.wall;
+  if (early > Micros(0) && now.mono < task.start_at + kWallWaitMax) {
+    timers_.emplace(std::min(now.mono + early, task.start_at + kWallWaitMax), key);
+    task.start_by = std::max(task.start_by, task.start_at + kWallWaitMax + kStartSlack);
+    return;
+  }
+  const model::Run* live = state_.find_live_run(key.run_id);
+  const bool still_claimed = live != nullptr && live->attempt == key.attempt &&
+                             live->node_id == facts_.node_id &&
+                             live->state == model::RunState::kDispatched;
+  if (!still_claimed) return;  // a revocation is on its way
+  if (now.mono > task.start_by) {
+    task.phase = Phase::kRevoking;
+    tombstone(key, model::Reason::kTooLate, "the host came to it too late");
+    return;
+  }
+  process::SpawnPlan plan = make_plan(*task.spec, task.run, facts_);
+  plan.start_by_boottime_us = task.start_by.time_since_epoch().count();
+  task.phase = Phase::kSpawning;
+  if (Status sent = exec_->spawn(plan); !sent) {
+    if (sent.error().code == ErrorCode::kInvalid) {
+      task.phase = Phase::kRevoking;
+      tombstone(key, model::Reason::kSpawnFailed, sent.error().message);
+    } else {
+      task.phase = Phase::kArmed;
+      timers_.emplace(now.mono + kConnectPause, key);
+    }
+  }
+}
+
+// --- executor ------------------------------------------------------------------------------------
+
+void Host::connect(const Now& now) {
+  auto client = process::ExecClient::connect(facts_.exec_socket);
+  if (!client) {
+    next_connect_ = now.mono + kConnectPause;
+    return;
+  }
+  exec_ = std::move(*client);
+  recovered_ = false;
+  seen_.clear();
+  if (!exec_->inventory()) lose_executor();
+}
+
+void Host::lose_executor() {
+  exec_.reset();
+  recovered_ = false;
+}
+
+void Host::on_executor(const Now& now) {
+  if (!exec_) return;
+  if (!exec_->flush()) {
+    lose_executor();
+    return;
+  }
+  auto events = exec_->read_events();
+  if (!events) {
+    lose_executor();
+    return;
+  }
+  for (const process::ExecEvent& event : *events) handle(event, now);
+}
+
+Status Host::spawn_extra(const process::SpawnPlan& plan) {
+  if (!exec_) return fail(ErrorCode::kUnavailable, "cannot start: the executor is not there");
+  return exec_->spawn(plan);
+}
+
+bool Host::handle_extra(const process::ExecEvent& event) {
+  if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
+    return running->run.key.attempt >= kOutboxAttempt;
+  }
+  if (const auto* started = std::get_if<process::ExecStarted>(&event)) {
+    return started->key.attempt >= kOutboxAttempt;
+  }
+  const auto* refused = std::get_if<process::ExecRefused>(&event);
+  const auto* ended = std::get_if<process::ExecEnded>(&event);
+  if (refused == nullptr && ended == nullptr) return false;
+  const process::RunKey key = refused != nullptr ? refused->key : ended->key;
+  if (key.attempt < kOutboxAttempt) return false;
+  static_cast<void>(exec_->remove(key));
+  return true;
+}
+
+void Host::handle(const process::ExecEvent& event, const Now& now) {
+  if (handle_extra(event)) return;
+  if (const auto* hello = std::get_if<process::ExecHello>(&event)) {
+    hello_ = *hello;
+  } else if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
+    seen_.insert(running->run.key);
+    on_started(running->run, now);
+  } else if (const auto* started = std::get_if<process::ExecStarted>(&event)) {
+    on_started(*started, now);
+  } else if (const auto* refused = std::get_if<process::ExecRefused>(&event)) {
+    seen_.insert(refused->key);
+    on_refused(*refused);
+  } else if (const auto* ended = std::get_if<process::ExecEnded>(&event)) {
+    seen_.insert(ended->key);
+    on_ended(*ended, now);
+  } else if (std::get_if<process::ExecInventoryDone>(&event) != nullptr) {
+    reconcile(now);
+  }
+}
+
+void Host::on_started(const process::ExecStarted& started, const Now& now) {
+  auto found = tasks_.find(started.key);
+  if (found == tasks_.end()) {
+    const model::Run* live = state_.find_live_run(started.key.run_id);
+    if (live == nullptr || live->attempt != started.key.attempt) return;
+    Task adopted;
+    adopted.run = *live;
+    if (const planner::Job* job = state_.find_job(live->job_uid)) adopted.spec = job->spec;
+    found = tasks_.emplace(started.key, std::move(adopted)).first;
+  }
+  Task& task = found->second;
+  if (task.phase == Phase::kEnded) return;
+  const bool known = task.phase == Phase::kRunning;
+  task.phase = Phase::kRunning;
+  const model::Run* live = state_.find_live_run(started.key.run_id);
+  if (!known && live != nullptr && live->state == model::RunState::kDispatched) {
+    model::HostReport out;
+    out.kind = model::ReportKind::kStarted;
+    out.run_id = started.key.run_id;
+    out.attempt = started.key.attempt;
+    out.pid = started.stub_pid;
+    out.started_at = started.wall_us > 0 ? wall_from_micros(started.wall_us) : now.wall;
+    report(std::move(out));
+  }
+  if (task.kill_wanted && exec_) {
+    static_cast<void>(
+        exec_->kill(started.key, task.kill.signal, task.kill.grace.count()));
+  }
+}
+
+void Host::on_refused(const process::ExecRefused& refused) {
+  if (refused.reason == process::RefuseReason::kDuplicate) {
+    if (exec_) static_cast<void>(exec_->inventory());
+    return;
+  }
+  model::HostReport out;
+  out.kind = model::ReportKind::kUnstarted;
+  out.run_id = refused.key.run_id;
+  out.attempt = refused.key.attempt;
+  out.detail = refused.text;
+  switch (refused.reason) {
+    case process::RefuseReason::kSpawnFailed:
+    case process::RefuseReason::kNotReleased:
+    case process::RefuseReason::kDuplicate:
+      out.reason = model::Reason::kSpawnFailed;
+      break;
+    case process::RefuseReason::kPolicy:
+      out.reason = model::Reason::kPolicy;
+      break;
+    case process::RefuseReason::kLate:
+      out.reason = model::Reason::kTooLate;
+      break;
+    case process::RefuseReason::kSetup:
+      out.reason = model::Reason::kSetup;
+      out.detail = refused.step + ": " + refused.text;
+      break;
+  }
+  if (const auto found = tasks_.find(refused.key); found != tasks_.end()) {
+    found->second.phase = Phase::kEnded;
+  }
+  report(std::move(out));
+}
+
+void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
+  const auto found = tasks_.find(ended.key);
+  if (found != tasks_.end() && found->second.phase == Phase::kEnded) return;
+  const model::Run* live = state_.find_live_run(ended.key.run_id);
+  if (live == nullptr || live->attempt != ended.key.attempt) {
+    if (exec_) static_cast<void>(exec_->ack(ended.key));  // committed before
+    return;
+  }
+  std::shared_ptr<const model::JobSpec> spec;
+  if (found != tasks_.end()) {
+    found->second.phase = Phase::kEnded;
+    spec = found->second.spec;
+  } else if (const planner::Job* job = state_.find_job(live->job_uid)) {
+    spec = job->spec;
+  }
+  const auto record = ended.has_record ? files_.load_end_record(ended.key)
+                                       : Result<process::EndRecord>(fail(ErrorCode::kNotFound, ""));
+  if (!record) {
+    model::HostReport lost;
+    lost.kind = model::ReportKind::kEnded;
+    lost.run_id = ended.key.run_id;
+    lost.attempt = ended.key.attempt;
+    lost.outcome = model::RunState::kUnknown;
+    lost.reason = model::Reason::kSupervisorLost;
+    lost.detail = record.error().message;
+    lost.ended_at = now.wall;
+    report(std::move(lost));
+    return;
+  }
+  report(ended_report(ended.key, *live, *record, spec));
+}
+
+// --- reports -------------------------------------------------------------------------------------
+
+void Host::report(model::HostReport out) {
+  out.random = static_cast<double>(random_.draw() >> 11U) / 9007199254740992.0;  // 2^53
+  reports_.push_back(std::move(out));
+}
+
+void Host::propose_reports(const Now& now) {
+  if (!retry_tombstones_.empty() && !retry_at_) retry_at_ = now.mono + kReportPause;
+  while (!reports_.empty()) {
+    const std::size_t count = std::min(reports_.size(), kReportsPerEntry);
+    model::HostReports command;
+    command.node_id = facts_.node_id;
+    const auto cut = reports_.begin() + static_cast<std::ptrdiff_t>(count);
+    command.reports.assign(std::make_move_iterator(reports_.begin()),
+                           std::make_move_iterator(cut));
+    reports_.erase(reports_.begin(), cut);
+    model::Entry entry;
+    entry.at = now.wall;
+    entry.actor = "host:" + facts_.node_name;
+    entry.command = command;
+    const MonoTime again = now.mono + kReportPause;
+    log_.propose(std::move(entry), [this, command, again](const planner::Applied& applied) {
+      if (applied.status) return;
+      retry_reports_.insert(retry_reports_.end(), command.reports.begin(), command.reports.end());
+      retry_at_ = again;
+    });
+  }
+}
+
+}  // namespace distcron::agent

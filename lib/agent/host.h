@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host: the attempts that this host was handed, from the claim to the committed end (RUNS.md 2-4
+// in short: accept durably before the start, start only what the applied state still shows, ask
+// the executor, report what it says, forget after the commit). Loop thread only; talks to the
+// executor through ExecClient and to the log through LogPipe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/log_pipe.h"
+#include "base/result.h"
+#include "planner/state.h"
+#include "process/exec_client.h"
+#include "process/run_files.h"
+
+namespace distcron::agent {
+
+/// Attempt numbers from here on are no attempts: mail and notify commands of the outbox.
+inline constexpr std::int32_t kOutboxAttempt = 1 << 24;
+
+/// What the host needs to know of itself.
+struct HostFacts {
+  std::int64_t node_id = 0;
+  std::string node_name;
+  std::string boot_id;
+  std::string exec_socket;
+  std::string exec_state_dir;
+  bool is_root = false;
+};
+
+class Host {
+ public:
+  Host(HostFacts facts, planner::State& state, LogPipe& log, Random& random)
+      : facts_(std::move(facts)),
+        files_(facts_.exec_state_dir),
+        state_(state),
+        log_(log),
+        random_(random) {}
+
+  /// The journal of accepted attempts as the store kept it; before recover().
+  void load_journal(const std::vector<store::JournalPut>& journal);
+
+  void on_order(const planner::Order& order, const Now& now);
+  /// Starts what is due, connects to the executor, tries failed reports again.
+  void on_timer(const Now& now);
+  void on_executor(const Now& now);
+  /// Once a turn: proposes what was learnt in it as one entry.
+  void propose_reports(const Now& now);
+
+  [[nodiscard]] std::optional<MonoTime> next_timer() const;
+  /// -1 while there is no executor.
+  [[nodiscard]] int executor_fd() const { return exec_ ? exec_->fd() : -1; }
+  [[nodiscard]] bool executor_wants_write() const { return exec_ && exec_->wants_write(); }
+  [[nodiscard]] bool has_executor() const { return exec_.has_value() && recovered_; }
+  [[nodiscard]] const std::optional<process::ExecHello>& hello() const { return hello_; }
+  [[nodiscard]] const process::RunFiles& files() const { return files_; }
+  /// Attempts started or about to, that have not ended.
+  [[nodiscard]] std::int64_t live_count() const { return static_cast<std::int64_t>(tasks_.size()); }
+
+  /// Starts a helper of the outbox; its output is thrown away at its end.
+  [[nodiscard]] Status spawn_extra(const process::SpawnPlan& plan);
+  /// Ends every live attempt (the end of an ephemeral agent).
+  void kill_all();
+  /// Deletes the kept output of a run whose row is gone.
+  void remove_output(std::int64_t run_id);
+
+ private:
+  enum class Phase : std::uint8_t {
+    kAccepting,  ///< The journal entry is on its way to disk.
+    kArmed,      ///< Accepted; the timer runs.
+    kSpawning,   ///< Handed to the executor.
+    kRunning,
+    kEnded,      ///< Reported; waits for the commit.
+    kRevoking,   ///< The tombstone is on its way to disk.
+  };
+  struct Task {
+    model::Run run;
+    std::shared_ptr<const model::JobSpec> spec;
+    Phase phase = Phase::kAccepting;
+    MonoTime start_at{};
+    MonoTime start_by{};
+    bool kill_wanted = false;
+    planner::KillOrder kill;
+  };
+  using Tasks = std::map<process::RunKey, Task>;
+  struct Tombstone {
+    process::RunKey key;
+    model::Reason reason = model::Reason::kNone;
+    std::string detail;
+  };
+
+  void accept(const planner::ClaimOrder& order, const Now& now);
+  void revoke(const planner::RevokeOrder& order);
+  void kill(const planner::KillOrder& order);
+  void forget(process::RunKey key);
+  void arm(process::RunKey key);
+  void start(process::RunKey key, Task& task, const Now& now);
+  void tombstone(process::RunKey key, model::Reason reason, std::string detail);
+  void connect(const Now& now);
+  void lose_executor();
+  void handle(const process::ExecEvent& event, const Now& now);
+  [[nodiscard]] bool handle_extra(const process::ExecEvent& event);
+  void on_started(const process::ExecStarted& started, const Now& now);
+  void on_refused(const process::ExecRefused& refused);
+  void on_ended(const process::ExecEnded& ended, const Now& now);
+  void reconcile(const Now& now);
+  void reconcile_run(const model::Run& run, const Now& now);
+  void report(model::HostReport report);
+  [[nodiscard]] model::HostReport ended_report(process::RunKey key, const model::Run& run,
+                                               const process::EndRecord& record,
+                                               const std::shared_ptr<const model::JobSpec>& spec);
+  [[nodiscard]] MonoTime start_limit(MonoTime start_at) const;
+
+  HostFacts facts_;
+  process::RunFiles files_;
+  planner::State& state_;
+  LogPipe& log_;
+  Random& random_;
+
+  std::optional<process::ExecClient> exec_;
+  std::optional<process::ExecHello> hello_;
+  MonoTime next_connect_{};
+  bool recovered_ = false;            ///< The inventory of this connection is complete.
+  std::set<process::RunKey> seen_;    ///< Named by the inventory under way.
+
+  Tasks tasks_;
+  std::multimap<MonoTime, process::RunKey> timers_;
+  std::map<process::RunKey, store::JournalPut> journal_;
+  std::vector<model::HostReport> reports_;
+  std::vector<model::HostReport> retry_reports_;
+  std::vector<Tombstone> retry_tombstones_;
+  std::optional<MonoTime> retry_at_;
+};
+
+/// The plan of one attempt: argv, environment, limits as the job's dialect has them.
+/// `plan.start_by_boottime_us` is set by the caller.
+[[nodiscard]] process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
+                                           const HostFacts& facts);
+
+}  // namespace distcron::agent

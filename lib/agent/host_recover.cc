@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// After a restart of agent or executor: compares the applied state, the journal of accepted
+// attempts and the executor's inventory, and reports what each says of a run (RELIABILITY.md 3.4
+// in code). Nothing that may have run is ever started again here.
+#include <algorithm>
+#include <charconv>
+
+#include "agent/host.h"
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr std::int64_t kTailBytes = 256;
+
+std::int64_t to_number(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// Only whole UTF-8 and no control characters but newline and tab: the tail is shown in tables.
+std::string printable(std::string text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 || c == '\n' || c == '\t') out.push_back(c);
+  }
+  std::size_t begin = 0;
+  while (begin < out.size() && (static_cast<unsigned char>(out[begin]) & 0xC0U) == 0x80U) ++begin;
+  return out.substr(begin);
+}
+
+}  // namespace
+
+model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
+                                     const process::EndRecord& record,
+                                     const std::shared_ptr<const model::JobSpec>& spec) {
+  model::HostReport out;
+  out.kind = model::ReportKind::kEnded;
+  out.run_id = key.run_id;
+  out.attempt = key.attempt;
+  out.pid = run.pid;
+  if (record.started_wall_us > 0) out.started_at = wall_from_micros(record.started_wall_us);
+  out.ended_at = wall_from_micros(record.ended_wall_us);
+  out.output_bytes = record.out.written + record.err.written;
+  out.output_truncated = record.out.cut() > 0 || record.err.cut() > 0;
+  out.cpu_user_us = record.utime_us;
+  out.cpu_sys_us = record.stime_us;
+  out.maxrss_kb = record.maxrss_kb;
+  if (const auto chunk = files_.read(key, process::Stream::kOut, -kTailBytes, kTailBytes)) {
+    out.tail = printable(chunk->bytes);
+  }
+  switch (record.how) {
+    case process::EndHow::kExited: {
+      out.exit_code = record.exit_code;
+      const std::vector<std::int32_t> zero{0};
+      const std::vector<std::int32_t>& ok = spec ? spec->ok_codes : zero;
+      const bool good = std::find(ok.begin(), ok.end(), record.exit_code) != ok.end();
+      out.outcome = good ? model::RunState::kOk : model::RunState::kFailed;
+      break;
+    }
+    case process::EndHow::kSignaled:
+      out.signal = record.signal;
+      out.outcome = model::RunState::kFailed;
+      break;
+    case process::EndHow::kSetupFailed:
+      out.kind = model::ReportKind::kUnstarted;
+      out.reason = model::Reason::kSetup;
+      out.detail = process::name_of(record.step);
+      break;
+    case process::EndHow::kNotReleased:
+      out.kind = model::ReportKind::kUnstarted;
+      out.reason = model::Reason::kSpawnFailed;
+      break;
+    case process::EndHow::kLate:
+      out.kind = model::ReportKind::kUnstarted;
+      out.reason = model::Reason::kTooLate;
+      break;
+    case process::EndHow::kDenied:
+      out.kind = model::ReportKind::kUnstarted;
+      out.reason = model::Reason::kPolicy;
+      break;
+    case process::EndHow::kKillIncomplete:
+      out.outcome = model::RunState::kUnknown;
+      out.reason = model::Reason::kKillIncomplete;
+      break;
+  }
+  const bool by_itself = out.outcome == model::RunState::kOk ||
+                         out.outcome == model::RunState::kFailed;
+  if (out.kind == model::ReportKind::kEnded && by_itself) {
+    if (record.timed_out) {
+      out.outcome = model::RunState::kTimeout;
+    } else if (record.killed_by_request) {
+      out.outcome = model::RunState::kKilled;
+      out.reason = model::Reason::kUser;
+    }
+  }
+  return out;
+}
+
+void Host::reconcile(const Now& now) {
+  recovered_ = true;
+  for (const model::Run* run : state_.live_runs()) {
+    const bool mine = run->node_id == facts_.node_id && run->attempt > 0;
+    const bool out = run->state == model::RunState::kDispatched ||
+                     run->state == model::RunState::kRunning;
+    if (mine && out) reconcile_run(*run, now);
+  }
+  seen_.clear();
+}
+
+void Host::reconcile_run(const model::Run& run, const Now& now) {
+  const process::RunKey key{run.run_id, run.attempt};
+  if (seen_.contains(key)) return;
+  const auto task = tasks_.find(key);
+  if (task != tasks_.end()) {
+    const Phase phase = task->second.phase;
+    if (phase == Phase::kSpawning) {
+      // The message died with the executor, which journals before it releases: it has not run.
+      task->second.phase = Phase::kArmed;
+      timers_.emplace(now.mono, key);
+      return;
+    }
+    if (phase != Phase::kRunning) return;
+  }
+  if (const auto record = files_.load_end_record(key)) {
+    on_ended(process::ExecEnded{key, true}, now);
+    return;
+  }
+  const auto note = journal_.find(key);
+  const bool noted = note != journal_.end();
+  if (noted && note->second.kind == store::JournalKind::kTombstone) {
+    tombstone(key, model::Reason::kHostCrash, {});
+    return;
+  }
+  const bool this_boot = noted && note->second.boot_id == facts_.boot_id;
+  if (run.state == model::RunState::kDispatched && task == tasks_.end()) {
+    const WallTime start_at =
+        noted ? wall_from_micros(to_number(note->second.bytes)) : run.scheduled_at;
+    if (!noted || this_boot) {
+      // Not in the executor's journal of this boot, so it never started: go on with the claim.
+      journal_.erase(key);
+      accept(planner::ClaimOrder{run, start_at}, now);
+      return;
+    }
+    if (start_at > now.wall) {
+      tombstone(key, model::Reason::kHostCrash, "accepted in an earlier boot");
+      return;
+    }
+  }
+  model::HostReport gone;
+  gone.kind = model::ReportKind::kEnded;
+  gone.run_id = key.run_id;
+  gone.attempt = key.attempt;
+  gone.outcome = model::RunState::kUnknown;
+  gone.reason = this_boot ? model::Reason::kSupervisorLost : model::Reason::kHostReboot;
+  gone.ended_at = now.wall;
+  if (task != tasks_.end()) task->second.phase = Phase::kEnded;
+  report(std::move(gone));
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of the agent: one turn is wait, read clocks, drain sources, step, then effects in the
+// order persist, send, spawn, reply (the log pipe keeps that order for everything that changes
+// state; replies that depend on nothing durable go out at once).
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/sockets.h"
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr int kMessagesPerTurn = 256;
+constexpr Millis kIdleMax{5'000};      // wake at least this often: watchdog, retention
+constexpr Seconds kRetainEvery{60};
+constexpr Seconds kStatusEvery{5};
+constexpr std::int64_t kPrunePerTurn = 1'000;
+constexpr Seconds kEphemeralGrace{5};  // for jobs to die when an ephemeral agent ends
+
+enum PollSlot : std::size_t { kSignal, kTimer, kClockSet, kStore, kExecutor, kInotify, kSlotCount };
+
+void arm(int fd, MonoTime at) {
+  itimerspec spec{};
+  const std::int64_t us = std::max<std::int64_t>(1, at.time_since_epoch().count());
+  spec.it_value.tv_sec = us / 1'000'000;
+  spec.it_value.tv_nsec = (us % 1'000'000) * 1'000;
+  static_cast<void>(::timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, nullptr));
+}
+
+/// Makes the descriptor readable when the wall clock is set (and in a year).
+void watch_clock(int fd) {
+  itimerspec spec{};
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  spec.it_value.tv_sec = now.tv_sec + 365 * 86'400;
+  static_cast<void>(
+      ::timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, nullptr));
+}
+
+void drain_counter(int fd) {
+  std::uint64_t count = 0;
+  static_cast<void>(::read(fd, &count, sizeof count));
+}
+
+}  // namespace
+
+Status Agent::Sockets::open(const mesh::KeyPair& server, const std::vector<std::string>& endpoints,
+                            IsKnown is_known, const std::string& login_path, Login login_handler) {
+  DC_TRY(control, mesh::ControlServer::make(context, server, endpoints, std::move(is_known)));
+  DC_TRY(login, mesh::LoginServer::make(login_path, std::move(login_handler)));
+  return {};
+}
+
+Result<ExitCause> Agent::run() {
+  watch_clock(clock_fd_.get());
+  now_ = clock_.read();
+  introduce();
+  while (!stops_) {
+    turn();
+    if (disk_failed_) return ExitCause::kDiskError;
+  }
+  static_cast<void>(::sd_notify(0, "STOPPING=1"));
+  if (options_.is_ephemeral) end_jobs();
+  store_->stop();
+  return ExitCause::kSignal;
+}
+
+void Agent::turn() {
+  wait_for_events();
+  now_ = clock_.read();
+  clock_guard_.observe(now_, is_clock_synchronised());
+  if (clock_guard_.has_jumped()) scheduler_->wake();
+
+  on_signals();
+  on_store();
+  host_->on_executor(now_);
+  on_control();
+  sockets_->login->poll();
+  host_->on_timer(now_);
+  operations_->on_timer(now_);
+  if (crontabs_) crontabs_->on_timer(now_);
+  if (is_ready_) scheduler_->turn(now_, clock_guard_.is_trusted());
+  host_->propose_reports(now_);
+  retain();
+  log_->flush();
+  notify_status();
+}
+
+void Agent::wait_for_events() {
+  std::vector<zmq::pollitem_t>& items = sockets_->items;
+  items.assign(kSlotCount, zmq::pollitem_t{nullptr, -1, 0, 0});
+  const auto watch = [&items](PollSlot slot, int fd, short events) {
+    if (fd >= 0) items[slot] = zmq::pollitem_t{nullptr, fd, events, 0};
+  };
+  watch(kSignal, signal_fd_.get(), ZMQ_POLLIN);
+  watch(kTimer, timer_fd_.get(), ZMQ_POLLIN);
+  watch(kClockSet, clock_fd_.get(), ZMQ_POLLIN);
+  watch(kStore, store_->wake_fd(), ZMQ_POLLIN);
+  const bool writes = host_->executor_wants_write();
+  watch(kExecutor, host_->executor_fd(),
+        static_cast<short>(ZMQ_POLLIN | (writes ? ZMQ_POLLOUT : 0)));
+  if (crontabs_) watch(kInotify, crontabs_->fd(), ZMQ_POLLIN);
+  for (void* socket : sockets_->control->sockets()) {
+    items.push_back(zmq::pollitem_t{socket, 0, ZMQ_POLLIN, 0});
+  }
+  for (const auto& [fd, events] : sockets_->login->poll_fds()) {
+    items.push_back(zmq::pollitem_t{nullptr, fd, events, 0});
+  }
+  // zmq polls a negative descriptor of an absent source as an error: leave those out.
+  std::erase_if(items, [](const zmq::pollitem_t& item) {
+    return item.socket == nullptr && item.fd < 0;
+  });
+  arm_timer();
+  try {
+    zmq::poll(items.data(), items.size(), kIdleMax);
+  } catch (const zmq::error_t& error) {
+    if (error.num() != EINTR) throw;
+  }
+}
+
+void Agent::arm_timer() {
+  std::optional<MonoTime> next;
+  const auto sooner = [&next](std::optional<MonoTime> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  sooner(host_->next_timer());
+  sooner(operations_->next_timer());
+  if (is_ready_) sooner(scheduler_->next_timer(now_));
+  if (crontabs_) sooner(crontabs_->next_timer());
+  if (next) arm(timer_fd_.get(), *next);
+}
+
+void Agent::on_signals() {
+  drain_counter(timer_fd_.get());
+  std::uint64_t ignored = 0;
+  if (::read(clock_fd_.get(), &ignored, sizeof ignored) < 0 && errno == ECANCELED) {
+    watch_clock(clock_fd_.get());
+    scheduler_->wake();
+  }
+  signalfd_siginfo info{};
+  while (::read(signal_fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const int signum = static_cast<int>(info.ssi_signo);
+    if (signum == SIGTERM || signum == SIGINT) {
+      stops_ = true;
+      ++stop_signals_;
+    } else if (signum == SIGHUP) {
+      if (on_reload_) on_reload_();
+    }
+  }
+  if (crontabs_) {
+    for (const zmq::pollitem_t& item : sockets_->items) {
+      const bool is_inotify = item.socket == nullptr && item.fd == crontabs_->fd();
+      if (is_inotify && (item.revents & ZMQ_POLLIN) != 0) crontabs_->on_event(now_);
+    }
+  }
+}
+
+void Agent::on_store() {
+  for (store::Completion& completion : store_->take_completions()) {
+    if (const auto* durable = std::get_if<store::Durable>(&completion)) {
+      if (durable->fatal) {
+        fatal_ = durable->status.error().message;
+        disk_failed_ = true;
+      }
+      log_->on_durable(*durable);
+    } else if (const auto* written = std::get_if<store::StateWritten>(&completion)) {
+      if (written->fatal) {
+        fatal_ = written->status.error().message;
+        disk_failed_ = true;
+      }
+    } else if (auto* done = std::get_if<store::QueryDone>(&completion)) {
+      done->deliver();
+    }
+  }
+}
+
+void Agent::on_control() {
+  for (const mesh::Incoming& incoming : sockets_->control->receive(kMessagesPerTurn)) {
+    mesh::ControlServer* control = sockets_->control.get();
+    const std::string peer = incoming.peer;
+    operations_->receive(incoming.user_id, incoming.bytes, now_,
+                         [control, peer](std::string reply) {
+                           // A client that has gone needs no answer.
+                           static_cast<void>(control->send(peer, reply));
+                         });
+  }
+}
+
+void Agent::on_order(const planner::Order& order) {
+  if (host_) host_->on_order(order, now_);
+  if (scheduler_) scheduler_->wake();
+  if (const auto* final_run = std::get_if<planner::RunFinal>(&order)) {
+    if (outbox_) outbox_->on_final(final_run->run);
+    if (operations_) operations_->on_final(final_run->run);
+  }
+}
+
+void Agent::retain() {
+  if (now_.mono < next_retain_) return;
+  next_retain_ = now_.mono + kRetainEvery;
+  const WallTime older_than = now_.wall - options_.keep_age;
+  const std::int64_t per_job = options_.keep_runs;
+  store_->query([this, older_than, per_job](store::Reader& reader) -> std::function<void()> {
+    auto expired = reader.expired_runs(older_than, per_job, kPrunePerTurn);
+    return [this, expired = std::move(expired)]() {
+      if (!expired || expired->empty()) return;
+      model::Entry entry;
+      entry.at = now_.wall;
+      entry.actor = "scheduler";
+      entry.command = model::PruneRuns{*expired};
+      log_->propose(std::move(entry), [this, runs = *expired](const planner::Applied& applied) {
+        if (!applied.status) return;
+        for (const std::int64_t run_id : runs) host_->remove_output(run_id);
+      });
+    };
+  });
+}
+
+void Agent::notify_status() {
+  if (now_.mono < next_status_) return;
+  next_status_ = now_.mono + kStatusEvery;
+  if (!is_ready_) return;
+  const std::string status = "READY=1\nWATCHDOG=1\nSTATUS=scheduler term " +
+                             std::to_string(log_->term()) + ", " +
+                             std::to_string(host_->live_count()) + " running";
+  static_cast<void>(::sd_notify(0, status.c_str()));
+  if (on_ready_) std::exchange(on_ready_, nullptr)();
+}
+
+void Agent::end_jobs() {
+  host_->kill_all();
+  const MonoTime until = now_.mono + kEphemeralGrace;
+  while (host_->live_count() > 0 && now_.mono < until) {
+    wait_for_events();
+    now_ = clock_.read();
+    on_store();
+    host_->on_executor(now_);
+    host_->propose_reports(now_);
+    log_->flush();
+  }
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/operations.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/suggest.h"
+#include "model/glob.h"
+#include "model/selector.h"
+
+namespace distcron::agent {
+
+void Call::refuse(const Error& error) const {
+  wire::Reply reply;
+  reply.id = request_.id;
+  reply.code = static_cast<std::int32_t>(error.code) + 1;
+  reply.message = error.message;
+  reply.hint = error.hint;
+  send_(reply);
+}
+
+void Call::answer_bytes(std::string body) const {
+  wire::Reply reply;
+  reply.id = request_.id;
+  reply.body = std::move(body);
+  send_(reply);
+}
+
+bool may_use(model::Role role, const wire::Operation& operation) {
+  if (role == model::Role::kSelf) return operation.self;
+  return static_cast<int>(role) >= static_cast<int>(operation.role);
+}
+
+bool may_touch(const Caller& caller, const model::JobSpec& spec) {
+  if (!caller.jobs.empty() && !model::glob_match(caller.jobs, spec.name)) return false;
+  if (caller.role != model::Role::kSelf) return true;
+  return std::find(caller.run_as.begin(), caller.run_as.end(), spec.user) != caller.run_as.end();
+}
+
+void Operations::receive(const std::string& public_key, std::string_view bytes, const Now& now,
+                         const std::function<void(std::string)>& send) {
+  now_ = now;
+  const auto way_back = [send](const wire::Reply& reply) { send(wire::encode(reply)); };
+  auto request = wire::decode<wire::Request>(bytes);
+  if (!request) {
+    Call(Caller{}, wire::Request{}, way_back).refuse(request.error());
+    return;
+  }
+  const model::AccessKey* key = state_.find_key(public_key);
+  const wire::Operation* operation = wire::find_operation(request->op);
+  Caller caller;
+  if (key != nullptr) caller = Caller{key->name, key->role, key->run_as, key->jobs};
+  const Call call(std::move(caller), std::move(*request), way_back);
+  if (key == nullptr) {
+    call.refuse(Error{ErrorCode::kDenied, "this key is not known here", 0,
+                      "an admin adds it with: distcronctl key add NAME PUBLIC_KEY --role ROLE"});
+    return;
+  }
+  if (operation == nullptr) {
+    call.refuse(Error{ErrorCode::kInvalid,
+                      "no operation has the number " + std::to_string(call.request().op), 0,
+                      "distcronctl and distcrond are of different versions"});
+    return;
+  }
+  if (!may_use(call.caller().role, *operation)) {
+    call.refuse(Error{ErrorCode::kDenied,
+                      "key \"" + call.caller().name + "\" has the role " +
+                          std::string(model::name_of(call.caller().role)) + "; " +
+                          std::string(operation->name) + " needs " +
+                          std::string(model::name_of(operation->role)),
+                      0,
+                      {}});
+    return;
+  }
+  dispatch(*operation, call);
+}
+
+template <wire::Op op>
+void Operations::serve(const Call& call,
+                       void (Operations::*handler)(
+                           const Call&, const typename wire::OpTypes<op>::RequestBody&)) {
+  auto body = wire::decode<typename wire::OpTypes<op>::RequestBody>(call.request().body);
+  if (!body) {
+    call.refuse(body.error());
+    return;
+  }
+  (this->*handler)(call, *body);
+}
+
+void Operations::dispatch(const wire::Operation& operation, const Call& call) {
+  using wire::Op;
+  switch (operation.op) {
+    case Op::kVersion:
+      return serve<Op::kVersion>(call, &Operations::version);
+    case Op::kWhoami:
+      return serve<Op::kWhoami>(call, &Operations::whoami);
+    case Op::kClusterStatus:
+      return serve<Op::kClusterStatus>(call, &Operations::cluster_status);
+    case Op::kJobPut:
+      return serve<Op::kJobPut>(call, &Operations::job_put);
+    case Op::kJobRemove:
+      return serve<Op::kJobRemove>(call, &Operations::job_remove);
+    case Op::kJobRename:
+      return serve<Op::kJobRename>(call, &Operations::job_rename);
+    case Op::kJobEnable:
+      return serve<Op::kJobEnable>(call, &Operations::job_enable);
+    case Op::kJobList:
+      return serve<Op::kJobList>(call, &Operations::job_list);
+    case Op::kJobShow:
+      return serve<Op::kJobShow>(call, &Operations::job_show);
+    case Op::kJobVersions:
+      return serve<Op::kJobVersions>(call, &Operations::job_versions);
+    case Op::kJobNext:
+      return serve<Op::kJobNext>(call, &Operations::job_next);
+    case Op::kRunStart:
+      return serve<Op::kRunStart>(call, &Operations::run_start);
+    case Op::kRunRerun:
+      return serve<Op::kRunRerun>(call, &Operations::run_rerun);
+    case Op::kRunKill:
+      return serve<Op::kRunKill>(call, &Operations::run_kill);
+    case Op::kRunHistory:
+      return serve<Op::kRunHistory>(call, &Operations::run_history);
+    case Op::kRunWait:
+      return serve<Op::kRunWait>(call, &Operations::run_wait);
+    case Op::kRunLogs:
+      return serve<Op::kRunLogs>(call, &Operations::run_logs);
+    case Op::kExplain:
+      return serve<Op::kExplain>(call, &Operations::explain);
+    case Op::kKeyList:
+      return serve<Op::kKeyList>(call, &Operations::key_list);
+    case Op::kKeyAdd:
+      return serve<Op::kKeyAdd>(call, &Operations::key_add);
+    case Op::kKeyRemove:
+      return serve<Op::kKeyRemove>(call, &Operations::key_remove);
+    case Op::kSettings:
+      return serve<Op::kSettings>(call, &Operations::settings);
+    case Op::kEvents:
+      return serve<Op::kEvents>(call, &Operations::events);
+  }
+}
+
+void Operations::submit(const Call& call, model::Command command) {
+  const std::string& request_id = call.request().request_id;
+  if (request_id.empty() || call.request().dry_run) {
+    propose(call, std::move(command));
+    return;
+  }
+  // The same request again gets the first answer. The question stands in the store's queue behind
+  // every row that was applied before.
+  store_.query([this, call, command = std::move(command),
+                request_id](store::Reader& reader) -> std::function<void()> {
+    auto known = reader.request_reply(request_id);
+    return [this, call, command, known = std::move(known)]() {
+      if (!known) {
+        call.refuse(known.error());
+      } else if (known->has_value()) {
+        call.answer_bytes(**known);
+      } else {
+        propose(call, command);
+      }
+    };
+  });
+}
+
+void Operations::propose(const Call& call, model::Command command) {
+  model::Entry entry;
+  entry.at = now_.wall;
+  entry.actor = call.caller().name;
+  entry.request_id = call.request().request_id;
+  entry.note = call.request().note;
+  if (entry.request_id.empty()) entry.request_id = random_hex(random_, 16);
+  entry.command = std::move(command);
+  if (call.request().dry_run) {
+    const planner::Applied tried = state_.dry_run(entry);
+    if (!tried.status) {
+      call.refuse(tried.status.error());
+      return;
+    }
+    wire::ChangeReply reply = reply_of(tried, state_, now_.wall);
+    reply.dry_run = true;
+    call.answer(reply);
+    return;
+  }
+  log_.propose(std::move(entry), [this, call](const planner::Applied& applied) {
+    if (!applied.status) {
+      call.refuse(applied.status.error());
+    } else {
+      call.answer(reply_of(applied, state_, now_.wall));
+    }
+  });
+}
+
+Error Operations::no_such_job(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const planner::Job* job : state_.jobs_by_name()) names.push_back(job->spec->name);
+  std::string hint;
+  for (const std::string& near : suggest(name, names)) {
+    hint += (hint.empty() ? "did you mean: " : ", ") + near;
+  }
+  if (!hint.empty()) hint += "\n";
+  hint += "all jobs: distcronctl list";
+  return Error{ErrorCode::kNotFound, "no job named \"" + name + "\"", 0, hint};
+}
+
+Result<const planner::Job*> Operations::resolve_one(const Caller& caller,
+                                                    const std::string& name) const {
+  const planner::Job* job = state_.find_job(name);
+  if (job == nullptr || (caller.role == model::Role::kSelf && !may_touch(caller, *job->spec))) {
+    return fail(no_such_job(name));
+  }
+  if (!may_touch(caller, *job->spec)) {
+    return fail(ErrorCode::kDenied,
+                "key \"" + caller.name + "\" may not touch the job \"" + name + "\"");
+  }
+  return job;
+}
+
+Result<std::vector<const planner::Job*>> Operations::resolve(
+    const Caller& caller, const wire::JobTargets& targets) const {
+  std::vector<const planner::Job*> out;
+  const auto add = [&out](const planner::Job* job) {
+    if (std::find(out.begin(), out.end(), job) == out.end()) out.push_back(job);
+  };
+  for (const std::string& name : targets.names) {
+    if (!model::is_glob(name)) {
+      DC_TRY(const planner::Job* job, resolve_one(caller, name));
+      add(job);
+      continue;
+    }
+    for (const planner::Job* job : state_.jobs_by_name()) {
+      if (may_touch(caller, *job->spec) && model::glob_match(name, job->spec->name)) add(job);
+    }
+  }
+  if (targets.all || !targets.selector.empty()) {
+    DC_TRY(const model::Selector selector, model::parse_selector(targets.selector));
+    for (const planner::Job* job : state_.jobs_by_name()) {
+      if (!may_touch(caller, *job->spec)) continue;
+      if (model::matches(selector, job->spec->name, job->spec->labels)) add(job);
+    }
+  }
+  return out;
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations: requests in, replies out, for every door. Checks who asks and what the operation
+// table allows, decodes, calls the one handler of the operation, encodes. Changing operations go
+// through the log; reads come from the state or, for what lies only on disk, from the store.
+// Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/host.h"
+#include "agent/log_pipe.h"
+#include "planner/state.h"
+#include "store/store.h"
+#include "wire/codec.h"
+#include "wire/operations.h"
+
+namespace distcron::agent {
+
+/// Who asks, as the key says.
+struct Caller {
+  std::string name;
+  model::Role role = model::Role::kViewer;
+  model::TextList run_as;
+  std::string jobs;  ///< Glob; empty: all.
+};
+
+/// One request under way. Copies share the way back; exactly one answer is given.
+class Call {
+ public:
+  using Send = std::function<void(const wire::Reply& reply)>;
+  Call(Caller caller, wire::Request request, Send send)
+      : caller_(std::move(caller)), request_(std::move(request)), send_(std::move(send)) {}
+
+  [[nodiscard]] const Caller& caller() const { return caller_; }
+  [[nodiscard]] const wire::Request& request() const { return request_; }
+
+  void refuse(const Error& error) const;
+  void answer_bytes(std::string body) const;
+  template <class Body>
+  void answer(const Body& body) const {
+    answer_bytes(wire::encode(body));
+  }
+
+ private:
+  Caller caller_;
+  wire::Request request_;
+  Send send_;
+};
+
+/// What the handlers say about the agent itself.
+struct AgentFacts {
+  std::string version;
+  std::string node_name;
+  std::int64_t node_id = 0;
+  std::string own_user;  ///< Only user that jobs run as; empty: root, any user.
+  std::string default_user;
+  std::string advertise;
+  std::function<model::TextList()> warnings;
+  planner::State::FindZone find_zone;
+};
+
+class Operations {
+ public:
+  Operations(AgentFacts facts, planner::State& state, store::Store& store, LogPipe& log, Host& host,
+             Random& random)
+      : facts_(std::move(facts)),
+        state_(state),
+        store_(store),
+        log_(log),
+        host_(host),
+        random_(random) {}
+
+  /// One request of the holder of `public_key`, in `bytes`; `send` gets one encoded wire::Reply.
+  void receive(const std::string& public_key, std::string_view bytes, const Now& now,
+               const std::function<void(std::string)>& send);
+
+  /// A run came to its end: answers who waits for it.
+  void on_final(const model::Run& run);
+  /// Answers long polls that are ripe.
+  void on_timer(const Now& now);
+  [[nodiscard]] std::optional<MonoTime> next_timer() const;
+
+  static constexpr std::size_t kPollsMax = 1'000;
+
+ private:
+  using Found = std::function<void(const Call&, const model::Run&)>;
+
+  void dispatch(const wire::Operation& operation, const Call& call);
+  template <wire::Op op>
+  void serve(const Call& call, void (Operations::*handler)(
+                                   const Call&, const typename wire::OpTypes<op>::RequestBody&));
+  void submit(const Call& call, model::Command command);
+  void propose(const Call& call, model::Command command);
+
+  // jobs
+  void job_put(const Call& call, const wire::PutJobsRequest& request);
+  void job_remove(const Call& call, const wire::RemoveRequest& request);
+  void job_rename(const Call& call, const wire::RenameRequest& request);
+  void job_enable(const Call& call, const wire::EnableRequest& request);
+  void job_list(const Call& call, const wire::ListRequest& request);
+  void job_show(const Call& call, const wire::ShowRequest& request);
+  void job_versions(const Call& call, const wire::NameRequest& request);
+  void job_next(const Call& call, const wire::NextRequest& request);
+  void explain(const Call& call, const wire::ExplainRequest& request);
+  // runs
+  void run_start(const Call& call, const wire::RunRequest& request);
+  void run_rerun(const Call& call, const wire::RerunRequest& request);
+  void run_kill(const Call& call, const wire::KillRequest& request);
+  void run_history(const Call& call, const wire::HistoryRequest& request);
+  void run_wait(const Call& call, const wire::WaitRequest& request);
+  void run_logs(const Call& call, const wire::LogsRequest& request);
+  // cluster and access
+  void version(const Call& call, const wire::Empty& request);
+  void whoami(const Call& call, const wire::Empty& request);
+  void cluster_status(const Call& call, const wire::Empty& request);
+  void key_list(const Call& call, const wire::Empty& request);
+  void key_add(const Call& call, const wire::KeyRequest& request);
+  void key_remove(const Call& call, const wire::NameRequest& request);
+  void settings(const Call& call, const wire::SettingRequest& request);
+  void events(const Call& call, const wire::EventsRequest& request);
+
+  /// The jobs that `targets` names and the caller may touch; kNotFound for a name that is none.
+  [[nodiscard]] Result<std::vector<const planner::Job*>> resolve(
+      const Caller& caller, const wire::JobTargets& targets) const;
+  [[nodiscard]] Result<const planner::Job*> resolve_one(const Caller& caller,
+                                                        const std::string& name) const;
+  [[nodiscard]] Status check_put(const Caller& caller, model::JobSpec& spec) const;
+  [[nodiscard]] wire::JobItem item_of(const planner::Job& job) const;
+  [[nodiscard]] const cron::Zone* zone_of(const planner::Job& job) const;
+  [[nodiscard]] Error no_such_job(const std::string& name) const;
+
+  /// Finds the run that `ref` names, then calls `found` (or refuses the call).
+  void with_run(const Call& call, const wire::RunRef& ref, Found found);
+  void kill_now(const Call& call, const wire::KillRequest& request,
+                const std::vector<std::int64_t>& ids);
+  /// False: nothing to say yet.
+  bool try_logs(const Call& call, const wire::LogsRequest& request, const model::Run& run,
+                bool last_chance);
+
+  struct WaitPoll {
+    Call call;
+    wire::WaitRequest request;
+    std::int64_t run_id = 0;
+    MonoTime until{};
+  };
+  struct LogPoll {
+    Call call;
+    wire::LogsRequest request;
+    model::Run run;
+    MonoTime until{};
+  };
+
+  AgentFacts facts_;
+  planner::State& state_;
+  store::Store& store_;
+  LogPipe& log_;
+  Host& host_;
+  Random& random_;
+  Now now_;  ///< Of the turn.
+  std::list<WaitPoll> wait_polls_;
+  std::list<LogPoll> log_polls_;
+};
+
+/// May a key of `role` use this operation at all?
+[[nodiscard]] bool may_use(model::Role role, const wire::Operation& operation);
+/// May the caller touch this job?
+[[nodiscard]] bool may_touch(const Caller& caller, const model::JobSpec& spec);
+/// A run as `history` shows it.
+[[nodiscard]] wire::RunItem run_item(const model::Run& run);
+
+}  // namespace distcron::agent

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations about the cluster, keys, settings and events.
+#include <utility>
+
+#include "agent/operations.h"
+#include "cron/zone.h"
+
+namespace distcron::agent {
+
+void Operations::version(const Call& call, const wire::Empty& request) {
+  static_cast<void>(request);
+  call.answer(wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id,
+                                 state_.cluster().tz});
+}
+
+void Operations::whoami(const Call& call, const wire::Empty& request) {
+  static_cast<void>(request);
+  call.answer(wire::WhoamiReply{call.caller().name,
+                                std::string(model::name_of(call.caller().role)),
+                                call.caller().run_as});
+}
+
+void Operations::cluster_status(const Call& call, const wire::Empty& request) {
+  static_cast<void>(request);
+  wire::StatusReply out;
+  out.name = state_.cluster().name;
+  out.scheduler = wire::SchedulerItem{facts_.node_id, facts_.node_name};
+  out.term = log_.term();
+  out.quorum = true;
+  out.version = facts_.version;
+  out.jobs = static_cast<std::int64_t>(state_.job_count());
+  for (const model::Run* run : state_.live_runs()) {
+    if (run->state == model::RunState::kRunning) ++out.running;
+    if (run->state == model::RunState::kQueued) ++out.queued;
+  }
+  for (const planner::Job* job : state_.jobs_by_name()) {
+    if (job->failures > 0) ++out.failing;
+  }
+  for (const planner::Node& node : state_.nodes()) {
+    wire::NodeItem item;
+    item.id = node.id;
+    item.name = node.name;
+    item.state = node.id == facts_.node_id ? "alive" : "left";
+    item.role = "voter";
+    item.address = node.address;
+    item.version = node.version;
+    if (node.id == facts_.node_id) item.running = out.running;
+    out.nodes.push_back(std::move(item));
+  }
+  if (const auto& hello = host_.hello()) {
+    out.cgroup = hello->has_cgroup ? "cgroup2" : "process-group: " + hello->fallback_reason;
+  }
+  out.warnings = facts_.warnings();
+  call.answer(out);
+}
+
+void Operations::key_list(const Call& call, const wire::Empty& request) {
+  static_cast<void>(request);
+  call.answer(wire::KeyList{state_.keys()});
+}
+
+void Operations::key_add(const Call& call, const wire::KeyRequest& request) {
+  if (request.key.name.empty() || request.key.public_key.size() != 40) {
+    call.refuse(Error{ErrorCode::kInvalid,
+                      "a key needs a name and a public key of 40 characters (z85)", 0,
+                      "distcronctl keygen makes a pair"});
+    return;
+  }
+  submit(call, model::PutKey{request.key});
+}
+
+void Operations::key_remove(const Call& call, const wire::NameRequest& request) {
+  submit(call, model::RemoveKey{request.name});
+}
+
+void Operations::settings(const Call& call, const wire::SettingRequest& request) {
+  if (request.value) {
+    if (request.key == "tz") {
+      if (const auto zone = cron::load_zone(*request.value); !zone) {
+        call.refuse(zone.error());
+        return;
+      }
+    }
+    model::Entry entry;
+    entry.at = now_.wall;
+    entry.actor = call.caller().name;
+    entry.note = call.request().note;
+    entry.command = model::PutSetting{request.key, *request.value};
+    log_.propose(std::move(entry), [call, request](const planner::Applied& applied) {
+      if (!applied.status) {
+        call.refuse(applied.status.error());
+        return;
+      }
+      call.answer(wire::SettingList{{wire::SettingItem{request.key, *request.value}}});
+    });
+    return;
+  }
+  wire::SettingList out;
+  for (const auto& [key, value] : state_.settings()) {
+    if (request.key.empty() || request.key == key) out.items.push_back({key, value});
+  }
+  if (!request.key.empty() && out.items.empty()) {
+    call.refuse(Error{ErrorCode::kNotFound, "no setting named \"" + request.key + "\"", 0,
+                      "all settings: distcronctl cluster settings"});
+    return;
+  }
+  call.answer(out);
+}
+
+void Operations::events(const Call& call, const wire::EventsRequest& request) {
+  store_.query([call, request](store::Reader& reader) -> std::function<void()> {
+    auto events = reader.events(request.since, request.limit);
+    return [call, events = std::move(events)]() {
+      if (!events) {
+        call.refuse(events.error());
+        return;
+      }
+      wire::EventList out;
+      for (const planner::Changes::Event& event : *events) {
+        out.items.push_back(
+            wire::EventItem{event.at, event.type, event.actor, event.object, event.text});
+      }
+      call.answer(out);
+    };
+  });
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scheduler.h"
+
+#include <utility>
+
+namespace distcron::agent {
+
+namespace {
+constexpr Millis kRetryPause{500};
+}
+
+void Scheduler::turn(const Now& now, bool clock_trusted) {
+  if (clock_trusted != was_trusted_) look_ = true;
+  was_trusted_ = clock_trusted;
+  if (wake_at_ && *wake_at_ <= now.wall) look_ = true;
+  if (retry_at_ && *retry_at_ <= now.mono) {
+    retry_at_.reset();
+    look_ = true;
+  }
+  if (!look_ || under_way_ || retry_at_) return;
+  look_ = false;
+  planner::Situation situation;
+  situation.now = now.wall;
+  situation.term = log_.term();
+  situation.capacity = capacity_;
+  situation.clock_trusted = clock_trusted;
+  planner::Plan plan = state_.due(situation);
+  wake_at_ = plan.wake_at;
+  if (!plan.decide) return;
+  under_way_ = true;
+  model::Entry entry;
+  entry.at = now.wall;
+  entry.actor = "scheduler";
+  entry.command = std::move(*plan.decide);
+  const MonoTime again = now.mono + kRetryPause;
+  log_.propose(std::move(entry), [this, again](const planner::Applied& applied) {
+    under_way_ = false;
+    if (applied.status) {
+      look_ = true;
+    } else {
+      retry_at_ = again;
+    }
+  });
+}
+
+std::optional<MonoTime> Scheduler::next_timer(const Now& now) const {
+  if (under_way_) return std::nullopt;
+  if (retry_at_) return retry_at_;
+  if (look_) return now.mono;
+  if (!wake_at_) return std::nullopt;
+  return now.mono + (*wake_at_ - now.wall);
+}
+
+}  // namespace distcron::agent

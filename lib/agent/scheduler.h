@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scheduler: asks the planner what is due and proposes the answer, one batch at a time. Runs on
+// the host that leads. Loop thread only.
+#pragma once
+
+#include <optional>
+
+#include "agent/clock.h"
+#include "agent/log_pipe.h"
+#include "planner/state.h"
+
+namespace distcron::agent {
+
+class Scheduler {
+ public:
+  Scheduler(planner::State& state, LogPipe& log, std::int64_t capacity)
+      : state_(state), log_(log), capacity_(capacity) {}
+
+  /// Something was applied or the clock jumped: look again this turn.
+  void wake() { look_ = true; }
+  /// Looks when there is reason to.
+  void turn(const Now& now, bool clock_trusted);
+  [[nodiscard]] std::optional<MonoTime> next_timer(const Now& now) const;
+
+ private:
+  planner::State& state_;
+  LogPipe& log_;
+  std::int64_t capacity_;
+  bool look_ = true;
+  bool under_way_ = false;
+  bool was_trusted_ = true;
+  std::optional<WallTime> wake_at_;
+  std::optional<MonoTime> retry_at_;  ///< After a batch that could not be stored.
+};
+
+}  // namespace distcron::agent
