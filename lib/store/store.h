@@ -3,7 +3,9 @@
 // state.db (the applied state; WAL, NORMAL, the applied index in the same transaction as its
 // effects). One thread of its own owns both connections, writes and checkpoints; the loop posts
 // work and takes completions from take_completions() when wake_fd() is readable.
-// Order: work is done in the order posted, so a query sees everything posted before it.
+// Order: changes and queries are done in the order posted, so a query sees all changes posted
+// before it (unless is_state_behind()). Durable batches keep their order among themselves, but
+// overtake changes and queries: nothing slow stands before an fsync that a claim waits for.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +55,8 @@ struct DurableBatch {
 
 /// Result of a DurableBatch. kIo with `fatal`: the database cannot be trusted to write any more
 /// (EIO, corruption): stop the process with exit 74. Not fatal (disk full): nothing of the batch
-/// is stored; the caller may try again.
+/// is stored; the caller may try again. kInvalid: the entries leave a gap in the log or rewrite
+/// what a checkpoint contains. An entry with an index that exists replaces it and all after it.
 struct Durable {
   std::uint64_t tag = 0;
   Status status;
@@ -61,9 +64,10 @@ struct Durable {
 };
 
 /// state.db has caught up to `index` (or could not be written: it is tried again by the store, and
-/// `status` says why; nothing is lost, the log has it).
+/// `status` says why; nothing is lost, the log has it). A checkpoint that failed for good is told
+/// this way too, with `fatal`.
 struct StateWritten {
-  std::int64_t index = 0;
+  std::int64_t index = 0;  ///< The same as before when the write failed.
   Status status;
   bool fatal = false;
 };
@@ -77,7 +81,7 @@ using Completion = std::variant<Durable, StateWritten, QueryDone>;
 
 /// Everything that a start needs, read before the thread starts.
 struct Loaded {
-  std::vector<planner::Job> jobs;
+  std::vector<planner::Job> jobs;  ///< By id; `schedules` is left to planner::State.
   std::vector<model::Run> live_runs;
   std::vector<model::AccessKey> keys;
   std::vector<planner::Node> nodes;
@@ -90,13 +94,17 @@ struct Loaded {
   std::int64_t last_index = 0;
   std::int64_t term = 0;
   std::vector<JournalPut> journal;
+  /// state.db was there without a raft.db: a restored backup. The log goes on after its applied
+  /// index; the caller makes a larger incarnation before anything runs.
+  bool is_restored = false;
 };
 
 class Store {
  public:
-  /// Opens or makes both databases in `dir` (0700 files 0600), checks application_id,
-  /// user_version and integrity of the log's CRC chain. kCorrupt names file, place and way out;
-  /// kUnavailable when another process holds `dir`/lock.
+  /// Opens or makes both databases in `dir` (0700, files 0600; its parent must exist), checks
+  /// application_id, user_version and the log's chain of CRCs. kCorrupt names file, place and way
+  /// out; kInvalid: written by a newer DistCron; kUnavailable when another process holds
+  /// `dir`/lock; kDenied when others may write to `dir`.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& dir);
   virtual ~Store() = default;
 
