@@ -54,6 +54,8 @@ OFFENCES = [
     ("banned-call", "cmd/x/y.cc", HEAD + "std::thread(f).detach();\n"),
     ("clock", "cmd/x/y.cc", HEAD + "auto t = std::chrono::system_clock::now();\n"),
     ("clock", "lib/cron/x.cc", HEAD + "auto t = clock.now();\n"),
+    ("clock", "lib/cron/x.cc", HEAD + "auto t = std::chrono::steady_clock::now();\n"),
+    ("banned-call", "lib/cron/x.cc", HEAD + "std::strcpy(a, b);\n"),
     ("clock", "cmd/x/y.cc", HEAD + "auto t = time(nullptr);\n"),
     ("file-length", "lib/cron/x.cc", HEAD + "\n" * 500 + "int x;\n"),
     ("file-length", "lib/cron/x.h", HEAD + "#pragma once\n" + "\n" * 250 + "int x;\n"),
@@ -92,6 +94,13 @@ class TidyTest(unittest.TestCase):
             "lib/agent/clock_os.cc": text,
             "lib/agent/CMakeLists.txt": "# SPDX-License-Identifier: Apache-2.0\n"
                                         "distcron_module(agent DEPS base)\n"}), [])
+
+    def test_a_module_with_sockets_may_time_them_by_the_steady_clock(self):
+        self.assertEqual(findings({
+            "cmd/x/y.cc": HEAD + "auto t = std::chrono::steady_clock::now();\n"}), [])
+
+    def test_a_member_with_the_name_of_a_banned_function_is_none(self):
+        self.assertEqual(findings({"lib/cron/x.cc": HEAD + 'auto a = m.gets("x") + p->rand();\n'}), [])
 
     def test_strings_and_comments_are_no_calls(self):
         text = HEAD + 'auto a = "system(1)"; /* rand() */ auto b = R"(sleep(1)\nnow())"; int c;\n'
