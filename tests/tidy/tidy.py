@@ -48,19 +48,22 @@ BANNED_MODULE_NAMES = {"util", "utils", "common", "helpers", "core", "manager", 
 
 # Where the clocks may be read; everybody else is handed the time. Executor and stub (process) are
 # the world's side. A socket's own timeout may use the steady clock in any module that does I/O.
-CLOCK_FILES = re.compile(r"^(lib/(agent|ctl)/\w*clock\w*\.(cc|h)|lib/agent/loop\.cc|lib/process/|tests/)")
+CLOCK_FILES = re.compile(
+    r"^(lib/(agent|ctl)/\w*clock\w*\.(cc|h)|lib/agent/loop\.cc|lib/process/|tests/)")
 STEADY_MODULES = re.compile(r"^(cmd|lib/(mesh|store|http|notify|agent|ctl))/")
 STEADY_NOW = re.compile(r"\bsteady_clock::now\s*\(\s*\)")
 BANNED_CALLS = [
     (re.compile(r"(?<![\w.>])(?:std::|::)?system\s*\("), "system() starts a shell"),
-    (re.compile(r"(?<![\w.>:])(?:std::|::)?(?:sleep|usleep)\s*\("), "wait on a condition or timer"),
+    (re.compile(r"(?<![\w.>:])(?<!void )(?:std::|::)?u?sleep\s*\(|\bsleep_(?:for|until)\s*\("),
+     "wait on a condition or timer"),
     (re.compile(r"\blocaltime\s*\("), "localtime() is not thread-safe and reads TZ"),
     (re.compile(r"(?<![\w.>:])(?:std::|::)?s?rand\s*\("), "random numbers come from base/rng.h"),
     (re.compile(r"\bstd::(?:regex|basic_regex)\b"), "std::regex recurses on input"),
     (re.compile(r"\.detach\s*\(\s*\)"), "no thread is detached"),
     (re.compile(r"\bZMQ_HEARTBEAT_\w+"), "ZMQ_HEARTBEAT_* can abort the process"),
-    (re.compile(r"\busing\s+namespace\s+std\b"), "name what is used"),
-    (re.compile(r"(?<![\w.>])(?:std::|::)?(?:strcpy|strcat|v?sprintf|gets|tmpnam|mktemp|popen)\s*\("),
+    (re.compile(r"\busing\s+namespace\s+std\s*;"), "name what is used"),
+    (re.compile(
+        r"(?<![\w.>])(?:std::|::)?(?:strcpy|strcat|v?sprintf|gets|tmpnam|mktemp|popen)\s*\("),
      "unbounded or racy libc call"),
 ]
 CLOCK_CALLS = re.compile(
