@@ -66,6 +66,7 @@ std::string_view kind_name(LineKind kind) {
 
 void print_entry(const CrontabEntry& entry) {
   const Schedule& s = entry.schedule;
+  const bool either_day = !s.has(Schedule::kDayStar) && !s.has(Schedule::kWeekdayStar);
   std::cout << ",\"schedule\":" << quoted(entry.schedule_text) << ",\"user\":" << quoted(entry.user)
             << ",\"command_text\":" << quoted(entry.command_text)
             << ",\"command\":" << quoted(entry.command)
@@ -74,7 +75,8 @@ void print_entry(const CrontabEntry& entry) {
             << ",\"reboot\":" << (s.kind == ScheduleKind::kReboot ? "true" : "false")
             << ",\"minutes\":" << bits(s.minutes) << ",\"hours\":" << bits(s.hours)
             << ",\"days\":" << bits(s.days) << ",\"months\":" << bits(s.months)
-            << ",\"weekdays\":" << bits(s.weekdays) << ",\"env\":{";
+            << ",\"weekdays\":" << bits(s.weekdays)
+            << ",\"either_day\":" << (either_day ? "true" : "false") << ",\"env\":{";
   bool is_first = true;
   for (const EnvVar& var : *entry.env) {
     std::cout << (is_first ? "" : ",") << quoted(var.name) << ":" << quoted(var.value);
