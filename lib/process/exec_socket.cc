@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_socket.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,17 +10,32 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 namespace distcron::process {
 
 namespace {
 constexpr int kBacklog = 8;
+constexpr int kLockTries = 50;
+constexpr timespec kLockPause = {0, 20'000'000};
 
 UniqueFd fail(std::string& error, const std::string& what) {
   error = what + ": " + std::strerror(errno);
   return {};
 }
 }  // namespace
+
+UniqueFd lock_run_dir(const std::string& run_dir, std::string& error) {
+  const std::string path = run_dir + "/exec.lock";
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail(error, "cannot open '" + path + "'");
+  for (int i = 0; i < kLockTries; ++i) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno != EWOULDBLOCK) break;
+    (void)::nanosleep(&kLockPause, nullptr);
+  }
+  return fail(error, "cannot lock '" + path + "': another executor lives in this directory");
+}
 
 UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::string& error) {
   sockaddr_un address{};
@@ -31,11 +48,8 @@ UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::s
   const auto* plain = reinterpret_cast<const sockaddr*>(&address);
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return fail(error, "cannot make a socket");
-  if (::connect(fd.get(), plain, sizeof(address)) == 0) {
-    error = "cannot listen at '" + path + "': an executor serves it already";
-    return {};
-  }
-  if (errno == ECONNREFUSED) (void)::unlink(path.c_str());
+  struct stat old {};
+  if (::lstat(path.c_str(), &old) == 0 && S_ISSOCK(old.st_mode)) (void)::unlink(path.c_str());
   const mode_t before = ::umask(0177);
   const bool is_bound = ::bind(fd.get(), plain, sizeof(address)) == 0;
   ::umask(before);

@@ -9,8 +9,12 @@
 
 namespace distcron::process {
 
-/// Binds and listens at `path`, replacing a socket that nobody serves. Only root, the own user and
-/// `peer_uid` (>= 0) can connect. Empty with `error` on failure: path too long, or served already.
+/// Takes the lock of a runtime directory, which guard and executor hold together for their lives.
+/// Waits up to a second for one that is just dying. Empty with `error` when another lives there.
+[[nodiscard]] UniqueFd lock_run_dir(const std::string& run_dir, std::string& error);
+
+/// Binds and listens at `path`, replacing what an earlier executor left; hold the lock. Only root,
+/// the own user and `peer_uid` (>= 0) can connect. Empty with `error` on failure.
 [[nodiscard]] UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid,
                                         std::string& error);
 

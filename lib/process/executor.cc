@@ -50,18 +50,6 @@ std::string read_boot_id() {
   return {id.data(), id.size()};
 }
 
-std::string make_dirs(const std::string& path, mode_t mode) {
-  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    if (::mkdir(path.substr(0, at).c_str(), 0755) != 0 && errno != EEXIST) {
-      return with_errno("cannot make '" + path.substr(0, at) + "'");
-    }
-  }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
-    return with_errno("cannot make '" + path + "'");
-  }
-  return {};
-}
-
 /// Opens a folder at descriptor `number`, without close-on-exec: stubs get it.
 std::string place_dir(const std::string& path, int number) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -76,6 +64,18 @@ bool has_oom_score() {
 }
 
 }  // namespace
+
+std::string make_dirs(const std::string& path, mode_t mode) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    if (::mkdir(path.substr(0, at).c_str(), 0755) != 0 && errno != EEXIST) {
+      return with_errno("cannot make '" + path.substr(0, at) + "'");
+    }
+  }
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    return with_errno("cannot make '" + path + "'");
+  }
+  return {};
+}
 
 std::string Executor::start() {
   boot_id_ = read_boot_id();
@@ -105,7 +105,7 @@ std::string Executor::open_output_dir() {
 }
 
 std::string Executor::open_files() {
-  ::umask(027);
+  ::umask(022);
   if (std::string error = make_dirs(options_.run_dir, 0755); !error.empty()) return error;
   run_dir_.reset(::open(options_.run_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!run_dir_) return with_errno("cannot open '" + options_.run_dir + "'");
@@ -115,6 +115,7 @@ std::string Executor::open_files() {
   if (std::string error = make_dirs(scripts, 0711); !error.empty()) return error;
   if (std::string error = place_dir(scripts, kFdScripts); !error.empty()) return error;
   (void)::fchmod(kFdScripts, 0711);
+  ::umask(027);  // for what the stubs make
   std::array<char, 24> instance{};
   const auto name_sum = crc32(std::as_bytes(std::span(options_.run_dir)));
   std::snprintf(instance.data(), instance.size(), "%08x", name_sum);
@@ -143,7 +144,8 @@ std::string Executor::open_socket() {
     ::fcntl(listener_.get(), F_SETFD, FD_CLOEXEC);
   } else {
     std::string error;
-    listener_ = listen_for_agent(options_.socket, options_.peer_uid, error);
+    lock_ = lock_run_dir(options_.run_dir, error);
+    if (lock_) listener_ = listen_for_agent(options_.socket, options_.peer_uid, error);
     if (!listener_) return error;
   }
   ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);

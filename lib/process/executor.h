@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <deque>
@@ -108,6 +109,7 @@ class Executor {
   CgroupPlace cgroup_;
   UniqueFd epoll_;
   UniqueFd signals_;
+  UniqueFd lock_;  ///< Without a guard, which holds it otherwise.
   UniqueFd listener_;
   UniqueFd agent_;
   UniqueFd run_dir_;
@@ -120,9 +122,13 @@ class Executor {
   std::set<std::pair<std::int64_t, RunKey>> timers_;  ///< Next look at a run, boottime us.
   std::deque<std::string> outgoing_;
   std::int64_t idle_since_us_ = 0;
+  std::int64_t starting_ = 0;  ///< Stubs of the batch in hand, not in runs_ yet.
   std::int64_t starts_per_s_ = 0;
   bool is_ending_ = false;
 };
+
+/// Makes a folder and those above it. Empty, or an error text.
+[[nodiscard]] std::string make_dirs(const std::string& path, mode_t mode);
 
 /// Writes the text into the executor's log (its first standard error).
 void exec_log(std::string_view text);

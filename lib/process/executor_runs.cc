@@ -129,7 +129,7 @@ std::string Executor::check_plan(const Request& request, PlanHeader& header, int
     return "the plan is of another attempt";
   }
   reason = static_cast<int>(RefuseReason::kPolicy);
-  const auto running = static_cast<std::int64_t>(runs_.size());
+  const auto running = static_cast<std::int64_t>(runs_.size()) + starting_;
   std::string refused = refusal(policy_.load(), view, own_user_, running);
   if (!refused.empty()) return refused;
   reason = static_cast<int>(RefuseReason::kLate);
@@ -183,10 +183,12 @@ void Executor::start_batch(std::vector<Request>& requests) {
       continue;
     }
     batch.push_back(std::move(spawned));
+    ++starting_;
     fail_here("after_spawn");
   }
   requests.clear();
   release(batch);
+  starting_ = 0;
   if (batch.size() >= kRateBatchMin) {
     const std::int64_t took_us = std::max<std::int64_t>(1, boot_now_us() - begin_us);
     starts_per_s_ = static_cast<std::int64_t>(batch.size()) * 1'000'000 / took_us;

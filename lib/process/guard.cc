@@ -83,8 +83,11 @@ void settle_descriptors(int& listener) {
 int run_guard(ExecOptions options, int (*executor)(ExecOptions)) {
   (void)::setsid();  // Ctrl-C at the agent's terminal is not for us
   (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  std::string error;
-  UniqueFd listener = listen_for_agent(options.socket, options.peer_uid, error);
+  std::string error = make_dirs(options.run_dir, 0755);
+  UniqueFd lock;
+  if (error.empty()) lock = lock_run_dir(options.run_dir, error);
+  UniqueFd listener;
+  if (lock) listener = listen_for_agent(options.socket, options.peer_uid, error);
   if (!listener) {
     exec_log(error);
     return kExitFailed;

@@ -18,6 +18,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "process/proc_tree.h"
+
 namespace distcron::e2e {
 
 namespace {
@@ -183,7 +185,9 @@ std::vector<pid_t> named(const std::string& name) {
     if (pid[0] < '0' || pid[0] > '9') continue;
     std::ifstream comm(entry.path() / "comm");
     std::string text;
-    if (std::getline(comm, text) && text == name) found.push_back(std::atoi(pid.c_str()));
+    if (!std::getline(comm, text) || text != name) continue;
+    const pid_t number = std::atoi(pid.c_str());
+    if (process::starttime_of(number) != 0) found.push_back(number);  // else a zombie
   }
   return found;
 }

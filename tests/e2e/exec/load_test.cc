@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many runs: nothing is left behind, nothing grows. DISTCRON_LONG=1 does 10,000 instead of 2,000.
+// Prints start rate and cost per job, which are figures and not limits.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "e2e/exec/exec_host.h"
+#include "process/proc_tree.h"
+
+namespace distcron::e2e {
+namespace {
+
+using process::ExecEnded;
+using process::ExecRefused;
+
+/// User and system time of one process so far, microseconds.
+std::int64_t cpu_us(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::istringstream fields(text.substr(text.rfind(')') + 2));
+  std::string skip;
+  for (int i = 0; i < 11; ++i) fields >> skip;
+  std::int64_t user = 0;
+  std::int64_t system = 0;
+  fields >> user >> system;
+  return (user + system) * 1'000'000 / sysconf(_SC_CLK_TCK);
+}
+
+struct Herd {
+  double seconds = 0;
+  std::set<RunKey> ended;
+  int refused = 0;
+};
+
+/// Hands `count` runs over at most `window` at a time and waits for all ends.
+Herd run_herd(ExecHost& host, const std::vector<std::string>& argv, int count, int window) {
+  Herd herd;
+  const std::int64_t begin = process::boot_now_us();
+  int sent = 0;
+  const auto is_end = [](const ExecEvent& e) {
+    return std::holds_alternative<ExecEnded>(e) || std::holds_alternative<ExecRefused>(e);
+  };
+  int open = 0;
+  while (static_cast<int>(herd.ended.size()) + herd.refused < count) {
+    while (sent < count && open < window) {
+      const SpawnPlan plan = host.plan(argv);
+      REQUIRE(host.client().spawn(plan));
+      ++sent;
+      ++open;
+    }
+    const ExecEvent event = host.wait_for(is_end, 60);
+    --open;
+    std::erase_if(host.seen, [&](const ExecEvent& e) { return !is_end(e); });
+    if (const auto* ended = std::get_if<ExecEnded>(&event)) {
+      CHECK(ended->has_record);
+      CHECK(herd.ended.insert(ended->key).second);
+      REQUIRE(host.client().remove(ended->key));
+    } else {
+      ++herd.refused;
+    }
+  }
+  // The inventory is answered after all that was sent before.
+  REQUIRE(host.client().inventory());
+  host.wait_for([](const ExecEvent& e) {
+    return std::holds_alternative<process::ExecInventoryDone>(e);
+  });
+  herd.seconds = static_cast<double>(process::boot_now_us() - begin) / 1e6;
+  return herd;
+}
+
+}  // namespace
+
+TEST_SUITE("exec load") {
+  TEST_CASE("thousands of runs leave no zombie, no descriptor, no folder and no memory") {
+    const bool is_long = std::getenv("DISTCRON_LONG") != nullptr;
+    const int count = is_long ? 10'000 : 2'000;
+    ExecHost host;
+    host.start();
+    host.connect();
+    const pid_t executor = host.hello().exec_pid;
+    run_herd(host, {"/bin/true"}, 200, 64);  // warm
+    const long fds = status_of(executor, "fds");
+    const long rss = status_of(executor, "VmRSS");
+    const std::int64_t cpu = cpu_us(executor);
+
+    const Herd herd = run_herd(host, {"/bin/true"}, count, 64);
+
+    std::printf("exec: %d runs of /bin/true in %.2f s: %.0f runs/s, executor %.1f us CPU a run\n",
+                count, herd.seconds, count / herd.seconds,
+                static_cast<double>(cpu_us(executor) - cpu) / count);
+    CHECK(herd.refused == 0);
+    CHECK(static_cast<int>(herd.ended.size()) == count);
+    CHECK(status_of(executor, "fds") == fds);
+    // The keys that refuse duplicates cost some 100 bytes each, and nothing else may grow.
+    CHECK(status_of(executor, "VmRSS") <= rss + 64 + count / 8);
+    CHECK(named("distcron-run").empty());
+    CHECK(std::filesystem::is_empty(host.dir() + "/state/out"));
+  }
+
+  TEST_CASE("the cost of a start is measured without the job's own") {
+    ExecHost host;
+    host.start();
+    host.connect();
+    for (const char* cgroup : {"with", "without"}) {
+      ExecHost measured(cgroup == std::string("with") ? std::vector<std::string>{}
+                                                      : std::vector<std::string>{"--cgroup", "off"});
+      measured.start();
+      measured.connect();
+      run_herd(measured, {probe_path(), "none"}, 100, 32);
+      const Herd herd = run_herd(measured, {probe_path(), "none"}, 1'000, 32);
+      std::printf("exec: 1000 runs of a static program %s cgroup: %.0f runs/s\n", cgroup,
+                  1'000 / herd.seconds);
+      CHECK(herd.ended.size() == 1'000);
+    }
+  }
+}
+
+}  // namespace distcron::e2e
