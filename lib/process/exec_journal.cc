@@ -189,7 +189,8 @@ bool ExecJournal::append(std::span<const std::byte> bytes) {
     return true;
   }
   const int write_errno = put < 0 ? errno : ENOSPC;
-  (void)::ftruncate(file_.get(), size_);
+  // Should this fail too, the next append overwrites the torn end, and a replay stops before it.
+  (void)!::ftruncate(file_.get(), size_);
   errno = write_errno;
   return false;
 }
