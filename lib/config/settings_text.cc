@@ -24,9 +24,10 @@ std::string joined(const std::string& folder, std::string_view name) {
 
 void default_storage(LoadedSettings& loaded, const HostFacts& facts) {
   std::string dir(kSystemStorageDir);
-  if (!facts.is_root) {
-    dir = facts.xdg_state_home.empty() ? joined(facts.home, ".local/state/distcron")
-                                       : joined(facts.xdg_state_home, "distcron");
+  if (!facts.is_root && !facts.xdg_state_home.empty()) {
+    dir = joined(facts.xdg_state_home, "distcron");
+  } else if (!facts.is_root) {
+    dir = facts.home.empty() ? std::string() : joined(facts.home, ".local/state/distcron");
   }
   std::string& set = loaded.settings.storage.dir;
   if (set.empty()) loaded.origins.erase("storage.dir");
