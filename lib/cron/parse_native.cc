@@ -142,7 +142,8 @@ bool NativeReader::read_field(Field field, const Word& word) {
   field_begin_ = at_ = word.begin;
   end_ = word.end;
   bits_ = 0;
-  if (field == Field::kYear && text_.substr(at_, end_ - at_) == "*") return true;
+  const bool only_star = end_ - at_ == 1 && ch() == '*';
+  if (field == Field::kYear && only_star) return true;
   if (ch() == '*' && field == Field::kMinute) schedule_.flags |= Schedule::kMinuteStar;
   if (ch() == '*' && field == Field::kHour) schedule_.flags |= Schedule::kHourStar;
   const bool is_star = ch() == '*' || ch() == '?';
@@ -150,6 +151,10 @@ bool NativeReader::read_field(Field field, const Word& word) {
   if (is_star && field == Field::kWeekday) schedule_.flags |= Schedule::kWeekdayStar;
   if (field == Field::kYear) {
     schedule_.flags = static_cast<std::uint8_t>(schedule_.flags & ~unsigned{Schedule::kAnyYear});
+  }
+  if (only_star) {
+    store_field(schedule_, field, range_bits(first_value(), last_value(), 1));
+    return true;
   }
   do {
     if (!read_member()) return false;
@@ -440,7 +445,10 @@ Result<Schedule> NativeReader::read() {
     schedule_.weekdays = 0x7f;
     schedule_.flags |= Schedule::kWeekdayStar;
   }
-  if (never_fires(schedule_)) {
+  // Days up to the 28th are in every month and meet every weekday: no search is needed.
+  const bool fires = (schedule_.days & 0x1ffffffeU) != 0 && schedule_.weekdays != 0 &&
+                     schedule_.has(Schedule::kAnyYear);
+  if (!fires && never_fires(schedule_)) {
     const Word& day = words_[options_.dialect == Dialect::kNative ? 2 : 3];
     return fail(field_error(Field::kDay, "no such day in the given months, this never fires",
                             day.begin, "L is the last day of any month"));

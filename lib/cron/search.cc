@@ -9,6 +9,8 @@ namespace distcron::cron {
 
 namespace {
 
+constexpr std::uint64_t kDaySeconds = kSecondsPerDay;
+
 /// Nearest Monday-to-Friday day to `day` within the month. Source: gorhill/cronexpr and Quartz, `W`.
 int nearest_workday(int day, int weekday, int last) {
   if (weekday == 6) return day > 1 ? day - 1 : day + 2;
@@ -66,25 +68,25 @@ inline std::uint32_t cut_to_month(std::uint32_t days, int last) {
 }
 
 /// First matching second of the day at or after `from` (0-86399), or -1. No mask is empty.
-inline int first_time(const Schedule& schedule, int from) {
-  const int hour = from / 3600;
-  const int rest = from - hour * 3600;
-  const int minute = rest / 60;
-  const int second = rest - minute * 60;
+inline int first_time(const Schedule& schedule, unsigned from) {
+  const unsigned hour = from / 3600;
+  const unsigned rest = from - hour * 3600;
+  const unsigned minute = rest / 60;
+  const unsigned second = rest - minute * 60;
   if ((schedule.hours >> hour & 1U) != 0) {
     if ((schedule.minutes >> minute & 1U) != 0) {
       const std::uint64_t later = schedule.seconds >> second;
-      if (later != 0) return from + std::countr_zero(later);
+      if (later != 0) return static_cast<int>(from) + std::countr_zero(later);
     }
     const std::uint64_t later = schedule.minutes >> minute >> 1U;
     if (later != 0) {
-      const int next_minute = minute + 1 + std::countr_zero(later);
-      return hour * 3600 + next_minute * 60 + std::countr_zero(schedule.seconds);
+      const int minutes_on = 1 + std::countr_zero(later);
+      return static_cast<int>(from - second) + minutes_on * 60 + std::countr_zero(schedule.seconds);
     }
   }
   const std::uint32_t later = schedule.hours >> hour >> 1U;
   if (later == 0) return -1;
-  const int next_hour = hour + 1 + std::countr_zero(later);
+  const int next_hour = static_cast<int>(hour) + 1 + std::countr_zero(later);
   return next_hour * 3600 + std::countr_zero(schedule.minutes) * 60 +
          std::countr_zero(schedule.seconds);
 }
@@ -93,6 +95,12 @@ inline int first_time(const Schedule& schedule, int from) {
 inline int day_start(const Schedule& schedule) {
   return std::countr_zero(schedule.hours) * 3600 + std::countr_zero(schedule.minutes) * 60 +
          std::countr_zero(schedule.seconds);
+}
+
+/// Neither day, month nor year is restricted.
+inline bool allows_any_day(const Schedule& schedule) {
+  return schedule.days == 0xfffffffeU && schedule.weekdays == 0x7fU &&
+         schedule.months == 0x1ffeU && schedule.has(Schedule::kAnyYear);
 }
 
 /// First matching local time in the months after (year, month).
@@ -134,22 +142,31 @@ std::int64_t first_local(const Schedule& schedule, std::int64_t from) {
       schedule.months == 0) {
     return kNoTime;
   }
-  const std::int64_t day_number = floor_div(from, kSecondsPerDay);
-  const Civil date = civil_from_days(day_number);
+  // Counted from March of the year 0 everything is positive: unsigned division is cheaper.
+  const auto shifted = static_cast<std::uint64_t>(from + kMarchDays * kSecondsPerDay);
+  const auto day_number = static_cast<std::uint32_t>(shifted / kDaySeconds);
+  const auto time_of_day = static_cast<unsigned>(shifted - day_number * kDaySeconds);
+  const std::int64_t midnight = from - time_of_day;
+  if (allows_any_day(schedule)) {
+    const int time = first_time(schedule, time_of_day);
+    return time >= 0 ? midnight + time : midnight + kSecondsPerDay + day_start(schedule);
+  }
+  const Civil date = civil_from_march_days(day_number);
   const bool month_allowed =
       (schedule.months >> date.month & 1U) != 0 && schedule.allows_year(date.year);
   if (month_allowed) {
-    const int weekday = weekday_from_days(day_number - date.day + 1);
+    // 0000-03-01 was a Wednesday; 35 keeps the sum positive.
+    const auto weekday = (day_number + 3 + 1 - static_cast<unsigned>(date.day) + 35) % 7;
     const int last = days_in_month(date.year, date.month);
-    const std::uint32_t days = cut_to_month(days_by_rule(schedule, weekday, last), last);
+    const std::uint32_t days =
+        cut_to_month(days_by_rule(schedule, static_cast<int>(weekday), last), last);
     if ((days >> date.day & 1U) != 0) {
-      const int time = first_time(schedule, static_cast<int>(from - day_number * kSecondsPerDay));
-      if (time >= 0) return day_number * kSecondsPerDay + time;
+      const int time = first_time(schedule, time_of_day);
+      if (time >= 0) return midnight + time;
     }
     const std::uint32_t later = days >> date.day >> 1U;
     if (later != 0) {
-      const std::int64_t found = day_number + 1 + std::countr_zero(later);
-      return found * kSecondsPerDay + day_start(schedule);
+      return midnight + (1 + std::countr_zero(later)) * kSecondsPerDay + day_start(schedule);
     }
   }
   return first_in_later_months(schedule, date.year, date.month);
