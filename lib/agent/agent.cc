@@ -21,8 +21,6 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr gid_t kNoGroup = static_cast<gid_t>(-1);
-
 /// A list as cron.allow and cron.deny: one name a line.
 bool is_listed(const std::string& path, const std::string& user) {
   std::ifstream file(path);
@@ -76,7 +74,8 @@ Status Agent::open() {
 Status Agent::make_timers() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&set, signum);
+  for (const int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2})
+    sigaddset(&set, signum);
   signal_fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   timer_fd_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   clock_fd_.reset(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -89,9 +88,12 @@ Status Agent::make_timers() {
 Status Agent::open_store(const std::string& boot_id) {
   DC_TRY(store_, store::Store::open(options_.layout.storage_dir));
   DC_TRY(store::Loaded loaded, store_->load());
-  for (planner::Job& job : loaded.jobs) DC_CHECK_OK(state_.load_job(std::move(job)));
-  for (model::Run& run : loaded.live_runs) state_.load_run(std::move(run));
-  for (model::AccessKey& key : loaded.keys) state_.load_key(std::move(key));
+  for (planner::Job& job : loaded.jobs)
+    DC_CHECK_OK(state_.load_job(std::move(job)));
+  for (model::Run& run : loaded.live_runs)
+    state_.load_run(std::move(run));
+  for (model::AccessKey& key : loaded.keys)
+    state_.load_key(std::move(key));
   std::int64_t last_node = 0;
   for (planner::Node& node : loaded.nodes) {
     last_node = std::max(last_node, node.id);
@@ -99,7 +101,8 @@ Status Agent::open_store(const std::string& boot_id) {
     state_.load_node(std::move(node));
   }
   if (options_.node_id == 0) options_.node_id = last_node + 1;
-  for (auto& [key, value] : loaded.settings) state_.load_setting(key, value);
+  for (auto& [key, value] : loaded.settings)
+    state_.load_setting(key, value);
   if (loaded.cluster) state_.load_cluster(*loaded.cluster);
   state_.load_counters(loaded.next_run_id, loaded.next_job_id);
 
@@ -123,40 +126,13 @@ Status Agent::open_store(const std::string& boot_id) {
   host_ = std::make_unique<Host>(std::move(facts), state_, *log_, random_);
   host_->load_journal(loaded.journal);
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running);
-  outbox_ = std::make_unique<Outbox>(
-      OutboxFacts{host_name(), options_.sendmail, options_.own_user.empty(),
-                  options_.writes_syslog},
-      state_, *host_);
+  outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,
+                                                 options_.own_user.empty(), options_.writes_syslog},
+                                     state_, *host_);
   return {};
 }
 
-Result<mesh::KeyFile> Agent::own_key(const std::string& name, const std::string& server_key) {
-  const std::string path = options_.layout.keys_dir + "/" + name + ".key";
-  if (::access(path.c_str(), F_OK) == 0) {
-    DC_TRY(mesh::KeyFile key, mesh::load_key_file(path));
-    if (key.server_key == server_key) return key;
-    key.server_key = server_key;
-    DC_CHECK_OK(mesh::save_key_file(path, key, 0600, kNoGroup));
-    return key;
-  }
-  DC_TRY(const mesh::KeyPair pair, mesh::make_key_pair());
-  mesh::KeyFile key;
-  key.name = name;
-  key.public_key = pair.public_key;
-  key.secret_key = pair.secret_key;
-  key.server_key = server_key;
-  const bool is_shared = name == "operator";
-  const std::optional<AgentUser> user = is_shared ? find_agent_user() : std::nullopt;
-  DC_CHECK_OK(
-      mesh::save_key_file(path, key, is_shared ? 0640 : 0600, user ? user->gid : kNoGroup));
-  return key;
-}
-
 Status Agent::open_doors() {
-  DC_TRY(mesh::KeyPair server, mesh::load_or_make_server_key(options_.layout.keys_dir));
-  DC_TRY(const mesh::KeyFile admin, own_key("admin", server.public_key));
-  DC_TRY(const mesh::KeyFile operators, own_key("operator", server.public_key));
-
   AgentFacts facts;
   facts.version = options_.version;
   facts.node_name = options_.node_name;
@@ -165,21 +141,18 @@ Status Agent::open_doors() {
   facts.default_user = options_.default_user;
   facts.warnings = [this] { return warnings(); };
   facts.find_zone = [this](std::string_view name) { return find_zone(name); };
-  operations_ = std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_,
-                                             random_);
+  operations_ =
+      std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_, random_);
 
   sockets_ = std::make_unique<Sockets>();
   DC_CHECK_OK(sockets_->open(
-      server, options_.control_listen,
+      options_.keys.server, options_.control_listen,
       [this](const std::string& public_key) { return state_.find_key(public_key) != nullptr; },
       options_.layout.runtime_dir + "/login.sock",
       [this](std::uint32_t uid, std::uint32_t gid, const std::string& public_key) {
         static_cast<void>(gid);
         return login(uid, public_key);
       }));
-  sockets_->server_public_key = server.public_key;
-  sockets_->admin_public_key = admin.public_key;
-  sockets_->operator_public_key = operators.public_key;
   if (options_.watches_crontabs) {
     crontabs_ = std::make_unique<CrontabWatch>(
         CrontabWatch::Facts{options_.crontabs, options_.node_name, cron::host_zone_name()}, state_,
@@ -203,12 +176,12 @@ void Agent::introduce() {
     model::Entry entry;
     entry.at = now_.wall;
     entry.actor = "host:" + options_.node_name;
-    entry.command = model::InitCluster{"distcron", random_hex(random_, 16), 1,
-                                       cron::host_zone_name()};
+    entry.command =
+        model::InitCluster{"distcron", random_hex(random_, 16), 1, cron::host_zone_name()};
     log_->propose(std::move(entry), [](const planner::Applied&) {});
   }
-  put_key("admin", sockets_->admin_public_key, model::Role::kAdmin);
-  put_key("operator", sockets_->operator_public_key, model::Role::kOperator);
+  put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
+  put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
   model::Entry entry;
   entry.at = now_.wall;
   entry.actor = "host:" + options_.node_name;
@@ -236,7 +209,7 @@ Result<std::string> Agent::login(std::uint32_t uid, const std::string& public_ke
                      "root decides that in /etc/cron.allow and /etc/cron.deny");
   }
   const model::AccessKey* known = state_.find_key(public_key);
-  if (known != nullptr && known->role != model::Role::kSelf) return sockets_->server_public_key;
+  if (known != nullptr && known->role != model::Role::kSelf) return options_.keys.server.public_key;
   model::AccessKey key;
   key.name = user + "@" + options_.node_name;
   key.public_key = public_key;
@@ -247,7 +220,7 @@ Result<std::string> Agent::login(std::uint32_t uid, const std::string& public_ke
   logged.actor = key.name;
   logged.command = model::PutKey{key};
   log_->propose(std::move(logged), [](const planner::Applied&) {});
-  return sockets_->server_public_key;
+  return options_.keys.server.public_key;
 }
 
 model::TextList Agent::warnings() const {
@@ -262,7 +235,8 @@ model::TextList Agent::warnings() const {
   if (!host_->has_executor()) out.emplace_back("the executor is not there: no job can start");
   if (!outbox_->complaint().empty()) out.push_back(outbox_->complaint());
   if (crontabs_) {
-    for (const std::string& complaint : crontabs_->complaints()) out.push_back(complaint);
+    for (const std::string& complaint : crontabs_->complaints())
+      out.push_back(complaint);
   }
   return out;
 }

@@ -16,6 +16,7 @@
 #include "agent/clock_guard.h"
 #include "agent/crontab_watch.h"
 #include "agent/host.h"
+#include "agent/key_ring.h"
 #include "agent/layout.h"
 #include "agent/log_pipe.h"
 #include "agent/operations.h"
@@ -33,13 +34,14 @@ namespace distcron::agent {
 
 struct AgentOptions {
   Layout layout;
+  KeyRing keys;
   std::vector<std::string> control_listen;
   std::string node_name;
   std::int64_t node_id = 0;  ///< 0: assigned.
   model::TextMap node_labels;
   std::string version;
-  WallTime released{};       ///< Of this version: no honest clock is earlier.
-  std::string own_user;      ///< Not root: the only user of jobs.
+  WallTime released{};   ///< Of this version: no honest clock is earlier.
+  std::string own_user;  ///< Not root: the only user of jobs.
   std::string default_user;
   std::string sendmail;
   std::int64_t max_running = 4096;
@@ -71,14 +73,19 @@ class Agent {
 
   /// Called once, when the doors are open and the first entries are stored.
   void on_ready(std::function<void()> call) { on_ready_ = std::move(call); }
+
   /// Called on SIGHUP.
   void on_reload(std::function<void()> call) { on_reload_ = std::move(call); }
+
   /// What the disk said, after ExitCause::kDiskError.
   [[nodiscard]] const std::string& fatal() const { return fatal_; }
 
   /// For the two lines of an ephemeral agent; valid after make().
   [[nodiscard]] std::string endpoint() const { return options_.control_listen.front(); }
-  [[nodiscard]] std::string admin_key_file() const { return options_.layout.keys_dir + "/admin.key"; }
+
+  [[nodiscard]] std::string admin_key_file() const {
+    return options_.layout.keys_dir + "/admin.key";
+  }
 
  private:
   struct Sockets;  // keeps zmq.hpp out of this header
@@ -87,7 +94,6 @@ class Agent {
   [[nodiscard]] Status open();
   [[nodiscard]] Status open_store(const std::string& boot_id);
   [[nodiscard]] Status open_doors();
-  [[nodiscard]] Result<mesh::KeyFile> own_key(const std::string& name, const std::string& server_key);
   [[nodiscard]] Status make_timers();
   void introduce();
   void put_key(const std::string& name, const std::string& public_key, model::Role role);
@@ -124,7 +130,7 @@ class Agent {
   ClockGuard clock_guard_;
   std::unique_ptr<Sockets> sockets_;
   UniqueFd timer_fd_;
-  UniqueFd clock_fd_;   ///< Readable when the wall clock was set.
+  UniqueFd clock_fd_;  ///< Readable when the wall clock was set.
   UniqueFd signal_fd_;
   MonoTime next_retain_{};
   MonoTime next_status_{};

@@ -14,7 +14,8 @@ namespace {
 Micros micros_of(clockid_t clock) {
   timespec ts{};
   clock_gettime(clock, &ts);
-  return Seconds(ts.tv_sec) + std::chrono::duration_cast<Micros>(std::chrono::nanoseconds(ts.tv_nsec));
+  return Seconds(ts.tv_sec) +
+         std::chrono::duration_cast<Micros>(std::chrono::nanoseconds(ts.tv_nsec));
 }
 
 }  // namespace

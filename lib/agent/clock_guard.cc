@@ -6,9 +6,9 @@
 namespace distcron::agent {
 
 namespace {
-constexpr Seconds kAheadMax{300};    // one step further ahead than this needs a word of trust
-constexpr Seconds kJumpNoticed{1};   // a step that is worth planning anew
-constexpr Seconds kBehindMax{5};     // entries of one turn may be stamped a little apart
+constexpr Seconds kAheadMax{300};   // one step further ahead than this needs a word of trust
+constexpr Seconds kJumpNoticed{1};  // a step that is worth planning anew
+constexpr Seconds kBehindMax{5};    // entries of one turn may be stamped a little apart
 }  // namespace
 
 void ClockGuard::observe(const Now& now, bool synchronised) {

@@ -18,14 +18,17 @@ class ClockGuard {
   void raise_floor(WallTime committed) {
     if (committed > floor_) floor_ = committed;
   }
+
   /// Once a turn. `synchronised`: the kernel says that the clock is disciplined (adjtimex).
   void observe(const Now& now, bool synchronised);
   /// An admin says that the clock is right.
   void trust(const Now& now);
 
   [[nodiscard]] bool is_trusted() const { return why_.empty(); }
+
   /// Why it is not trusted, a sentence; empty when it is.
   [[nodiscard]] const std::string& why() const { return why_; }
+
   /// True when the last observe() saw the wall clock jump against boottime.
   [[nodiscard]] bool has_jumped() const { return has_jumped_; }
 

@@ -23,13 +23,15 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr Seconds kRescan{60};         // as cron does, whatever inotify says
-constexpr Millis kSettle{200};         // package scripts write, then rename, then chmod
+constexpr Seconds kRescan{60};  // as cron does, whatever inotify says
+constexpr Millis kSettle{200};  // package scripts write, then rename, then chmod
 constexpr std::size_t kTableBytesMax = 16U << 20U;
 constexpr std::string_view kActor = "crontab";
 constexpr std::string_view kSourcePrefix = "crontab:";
 
-bool user_exists(std::string_view name) { return ::getpwnam(std::string(name).c_str()) != nullptr; }
+bool user_exists(std::string_view name) {
+  return ::getpwnam(std::string(name).c_str()) != nullptr;
+}
 
 /// What lies in a table, and whether the daemon would read it.
 struct Table {
@@ -40,14 +42,18 @@ struct Table {
 Table load_table(const std::string& path, cron::Dialect dialect, bool is_system,
                  const std::string& user) {
   Table table;
+
   struct stat link {};
+
   if (::lstat(path.c_str(), &link) != 0) {
     table.fault = std::strerror(errno);
     return table;
   }
   const int follow = is_system ? 0 : O_NOFOLLOW;
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow));
+
   struct stat facts {};
+
   if (!fd || ::fstat(fd.get(), &facts) != 0) {
     table.fault = std::strerror(errno);
     return table;
@@ -112,8 +118,8 @@ CrontabWatch::CrontabWatch(Facts facts, planner::State& state, LogPipe& log, Ran
 
 void CrontabWatch::watch_dirs() {
   if (!inotify_) return;
-  constexpr std::uint32_t kMask = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
-                                  IN_MOVED_TO | IN_ATTRIB;
+  constexpr std::uint32_t kMask =
+      IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB;
   const std::string table_dir =
       std::filesystem::path(facts_.files.system_table).parent_path().string();
   for (const std::string& dir : {table_dir, facts_.files.system_dir, facts_.files.spool_dir}) {

@@ -38,10 +38,12 @@ class CrontabWatch {
   CrontabWatch(Facts facts, planner::State& state, LogPipe& log, Random& random);
 
   [[nodiscard]] int fd() const { return inotify_.get(); }
+
   /// The inotify descriptor is readable: look again soon.
   void on_event(const Now& now);
   void on_timer(const Now& now);
   [[nodiscard]] std::optional<MonoTime> next_timer() const;
+
   /// What could not be read or is ignored, a sentence each.
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 

@@ -8,18 +8,22 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr Seconds kStartSlack{2};        // a start later than this after start_at is refused
-constexpr Seconds kStartSlackMax{30};    // ... stretched by a herd up to this
-constexpr Seconds kWallWaitMax{1};       // wait for the wall clock to reach the slot
+constexpr Seconds kStartSlack{2};      // a start later than this after start_at is refused
+constexpr Seconds kStartSlackMax{30};  // ... stretched by a herd up to this
+constexpr Seconds kWallWaitMax{1};     // wait for the wall clock to reach the slot
 constexpr Millis kConnectPause{50};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
 constexpr std::int64_t kStartsPerSecondDefault = 500;  // until the executor has measured its own
 
-process::RunKey key_of(const model::Run& run) { return process::RunKey{run.run_id, run.attempt}; }
+process::RunKey key_of(const model::Run& run) {
+  return process::RunKey{run.run_id, run.attempt};
+}
 
 /// How far `at` lies ahead on the wall clock, carried over to boottime.
-MonoTime to_mono(WallTime at, const Now& now) { return now.mono + (at - now.wall); }
+MonoTime to_mono(WallTime at, const Now& now) {
+  return now.mono + (at - now.wall);
+}
 
 }  // namespace
 
@@ -189,7 +193,8 @@ void Host::on_timer(const Now& now) {
     for (const Tombstone& again : std::exchange(retry_tombstones_, {})) {
       tombstone(again.key, again.reason, again.detail);
     }
-    for (model::HostReport& again : std::exchange(retry_reports_, {})) report(std::move(again));
+    for (model::HostReport& again : std::exchange(retry_reports_, {}))
+      report(std::move(again));
   }
   if (!has_executor()) return;
   while (!timers_.empty() && timers_.begin()->first <= now.mono) {
@@ -264,7 +269,8 @@ void Host::on_executor(const Now& now) {
     lose_executor();
     return;
   }
-  for (const process::ExecEvent& event : *events) handle(event, now);
+  for (const process::ExecEvent& event : *events)
+    handle(event, now);
 }
 
 Status Host::spawn_extra(const process::SpawnPlan& plan) {
@@ -333,8 +339,7 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
     report(std::move(out));
   }
   if (task.kill_wanted && exec_) {
-    static_cast<void>(
-        exec_->kill(started.key, task.kill.signal, task.kill.grace.count()));
+    static_cast<void>(exec_->kill(started.key, task.kill.signal, task.kill.grace.count()));
   }
 }
 
@@ -417,8 +422,7 @@ void Host::propose_reports(const Now& now) {
     model::HostReports command;
     command.node_id = facts_.node_id;
     const auto cut = reports_.begin() + static_cast<std::ptrdiff_t>(count);
-    command.reports.assign(std::make_move_iterator(reports_.begin()),
-                           std::make_move_iterator(cut));
+    command.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(cut));
     reports_.erase(reports_.begin(), cut);
     model::Entry entry;
     entry.at = now.wall;

@@ -56,12 +56,18 @@ class Host {
   void propose_reports(const Now& now);
 
   [[nodiscard]] std::optional<MonoTime> next_timer() const;
+
   /// -1 while there is no executor.
   [[nodiscard]] int executor_fd() const { return exec_ ? exec_->fd() : -1; }
+
   [[nodiscard]] bool executor_wants_write() const { return exec_ && exec_->wants_write(); }
+
   [[nodiscard]] bool has_executor() const { return exec_.has_value() && recovered_; }
+
   [[nodiscard]] const std::optional<process::ExecHello>& hello() const { return hello_; }
+
   [[nodiscard]] const process::RunFiles& files() const { return files_; }
+
   /// Attempts started or about to, that have not ended.
   [[nodiscard]] std::int64_t live_count() const { return static_cast<std::int64_t>(tasks_.size()); }
 
@@ -78,9 +84,10 @@ class Host {
     kArmed,      ///< Accepted; the timer runs.
     kSpawning,   ///< Handed to the executor.
     kRunning,
-    kEnded,      ///< Reported; waits for the commit.
-    kRevoking,   ///< The tombstone is on its way to disk.
+    kEnded,     ///< Reported; waits for the commit.
+    kRevoking,  ///< The tombstone is on its way to disk.
   };
+
   struct Task {
     model::Run run;
     std::shared_ptr<const model::JobSpec> spec;
@@ -90,7 +97,9 @@ class Host {
     bool kill_wanted = false;
     planner::KillOrder kill;
   };
+
   using Tasks = std::map<process::RunKey, Task>;
+
   struct Tombstone {
     process::RunKey key;
     model::Reason reason = model::Reason::kNone;
@@ -128,8 +137,8 @@ class Host {
   std::optional<process::ExecClient> exec_;
   std::optional<process::ExecHello> hello_;
   MonoTime next_connect_{};
-  bool recovered_ = false;            ///< The inventory of this connection is complete.
-  std::set<process::RunKey> seen_;    ///< Named by the inventory under way.
+  bool recovered_ = false;          ///< The inventory of this connection is complete.
+  std::set<process::RunKey> seen_;  ///< Named by the inventory under way.
 
   Tasks tasks_;
   std::multimap<MonoTime, process::RunKey> timers_;

@@ -21,7 +21,8 @@ void add_limit(process::SpawnPlan& plan, int resource, const std::optional<model
 model::TextMap job_environment(const model::JobSpec& spec, const model::Run& run,
                                const HostFacts& facts) {
   model::TextMap env = spec.env;
-  for (const auto& [name, value] : run.extra_env) env[name] = value;
+  for (const auto& [name, value] : run.extra_env)
+    env[name] = value;
   env["DISTCRON_JOB"] = run.job;
   env["DISTCRON_RUN_ID"] = std::to_string(run.run_id);
   env["DISTCRON_SCHEDULED_AT"] = model::format_utc(run.scheduled_at);
@@ -55,7 +56,8 @@ process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
   const model::TextMap env = job_environment(spec, run, facts);
   set_program(plan, spec, env);
   plan.argv.insert(plan.argv.end(), run.extra_argv.begin(), run.extra_argv.end());
-  for (const auto& [name, value] : env) plan.env.push_back(name + "=" + value);
+  for (const auto& [name, value] : env)
+    plan.env.push_back(name + "=" + value);
   plan.user = facts.is_root ? spec.user : std::string();
   plan.group = spec.group;
   plan.cwd = spec.cwd;
@@ -76,8 +78,8 @@ process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
   plan.cronie_env = spec.compat == model::Compat::kCronie;
   plan.no_new_privs = spec.no_new_privs;
   plan.created_elsewhere = !spec.origin_host.empty() && spec.origin_host != facts.node_name;
-  plan.orphans = spec.orphans == model::Orphans::kKill ? process::Orphans::kKill
-                                                       : process::Orphans::kLeave;
+  plan.orphans =
+      spec.orphans == model::Orphans::kKill ? process::Orphans::kKill : process::Orphans::kLeave;
   return plan;
 }
 

@@ -27,7 +27,8 @@ std::string printable(std::string text) {
     if (byte >= 0x20 || c == '\n' || c == '\t') out.push_back(c);
   }
   std::size_t begin = 0;
-  while (begin < out.size() && (static_cast<unsigned char>(out[begin]) & 0xC0U) == 0x80U) ++begin;
+  while (begin < out.size() && (static_cast<unsigned char>(out[begin]) & 0xC0U) == 0x80U)
+    ++begin;
   return out.substr(begin);
 }
 
@@ -86,8 +87,8 @@ model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
       out.reason = model::Reason::kKillIncomplete;
       break;
   }
-  const bool by_itself = out.outcome == model::RunState::kOk ||
-                         out.outcome == model::RunState::kFailed;
+  const bool by_itself =
+      out.outcome == model::RunState::kOk || out.outcome == model::RunState::kFailed;
   if (out.kind == model::ReportKind::kEnded && by_itself) {
     if (record.timed_out) {
       out.outcome = model::RunState::kTimeout;
@@ -103,8 +104,8 @@ void Host::reconcile(const Now& now) {
   recovered_ = true;
   for (const model::Run* run : state_.live_runs()) {
     const bool mine = run->node_id == facts_.node_id && run->attempt > 0;
-    const bool out = run->state == model::RunState::kDispatched ||
-                     run->state == model::RunState::kRunning;
+    const bool out =
+        run->state == model::RunState::kDispatched || run->state == model::RunState::kRunning;
     if (mine && out) reconcile_run(*run, now);
   }
   seen_.clear();

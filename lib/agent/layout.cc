@@ -33,7 +33,9 @@ Status make_dir(const std::string& path, mode_t mode, const std::optional<AgentU
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
     return fail_errno(ErrorCode::kIo, "cannot make directory " + path, errno);
   }
+
   struct stat facts {};
+
   if (::lstat(path.c_str(), &facts) != 0) {
     return fail_errno(ErrorCode::kIo, "cannot read directory " + path, errno);
   }
@@ -53,7 +55,8 @@ Status make_dir(const std::string& path, mode_t mode, const std::optional<AgentU
 /// The guard must not be our child: it is a grandchild whose parent ends at once.
 Status spawn_detached(const std::vector<std::string>& words) {
   std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : words)
+    argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t child = ::fork();
   if (child < 0) return fail_errno(ErrorCode::kIo, "cannot start the executor", errno);
@@ -95,10 +98,10 @@ Result<std::string> find_programs_dir() {
   for (const std::string& dir : {beside, std::string(kInstalledDir)}) {
     if (::access((dir + "/distcron-exec").c_str(), X_OK) == 0) return dir;
   }
-  return fail_hint(ErrorCode::kNotFound,
-                   "cannot find distcron-exec: it is neither in " + beside + " nor in " +
-                       kInstalledDir,
-                   "install the package distcrond, or build all programs");
+  return fail_hint(
+      ErrorCode::kNotFound,
+      "cannot find distcron-exec: it is neither in " + beside + " nor in " + kInstalledDir,
+      "install the package distcrond, or build all programs");
 }
 
 Status make_directories(const Layout& layout, const std::optional<AgentUser>& user) {
@@ -107,7 +110,7 @@ Status make_directories(const Layout& layout, const std::optional<AgentUser>& us
   if (is_root) exec_owner = AgentUser{0, user ? user->gid : 0};
   DC_CHECK_OK(make_dir(layout.storage_dir, user ? 0711 : 0700, is_root ? user : std::nullopt));
   DC_CHECK_OK(make_dir(layout.runtime_dir, 0755, is_root ? user : std::nullopt));
-  DC_CHECK_OK(make_dir(layout.keys_dir, 0750, is_root ? user : std::nullopt));
+  DC_CHECK_OK(make_dir(layout.keys_dir, 0750, exec_owner));
   DC_CHECK_OK(make_dir(layout.exec_dir, 0750, exec_owner));
   DC_CHECK_OK(make_dir(layout.exec_run_dir, is_root ? 0755 : 0700, exec_owner));
   return {};

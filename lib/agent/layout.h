@@ -8,21 +8,21 @@
 #include <optional>
 #include <string>
 
-#include "base/result.h"
-
 #include <sys/types.h>
+
+#include "base/result.h"
 
 namespace distcron::agent {
 
 /// All absolute paths.
 struct Layout {
-  std::string storage_dir;    ///< raft.db, state.db; 0700 of the agent's user.
-  std::string runtime_dir;    ///< Sockets; 0755.
-  std::string keys_dir;       ///< Key files; 0750.
-  std::string exec_dir;       ///< Output and end records; root:distcron 0750.
-  std::string exec_run_dir;   ///< The executor's journal; root's alone.
+  std::string storage_dir;   ///< raft.db, state.db; 0700 of the agent's user.
+  std::string runtime_dir;   ///< Sockets; 0755.
+  std::string keys_dir;      ///< Key files; 0750.
+  std::string exec_dir;      ///< Output and end records; root:distcron 0750.
+  std::string exec_run_dir;  ///< The executor's journal; root's alone.
   std::string exec_socket;
-  std::string programs_dir;   ///< Where distcron-exec and distcron-run lie.
+  std::string programs_dir;  ///< Where distcron-exec and distcron-run lie.
 };
 
 /// The unprivileged user of the agent.

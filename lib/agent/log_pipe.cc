@@ -37,8 +37,8 @@ Status LogPipe::replay(const std::vector<store::LogEntry>& entries) {
   for (const store::LogEntry& logged : entries) {
     auto entry = wire::decode<model::Entry>(logged.bytes);
     if (!entry) {
-      return fail(std::move(entry).error().within("cannot read log entry " +
-                                                  std::to_string(logged.index)));
+      return fail(
+          std::move(entry).error().within("cannot read log entry " + std::to_string(logged.index)));
     }
     planner::Applied applied = state_.apply(*entry, logged.index);
     if (applied.status && !entry->request_id.empty()) {
@@ -84,7 +84,8 @@ void LogPipe::flush() {
   for (const Proposal& proposal : flying_) {
     batch.entries.push_back(store::LogEntry{++index, term_, wire::encode(proposal.entry)});
   }
-  for (const Noted& note : flying_notes_) batch.journal.push_back(note.put);
+  for (const Noted& note : flying_notes_)
+    batch.journal.push_back(note.put);
   batch.dropped = flying_drops_;
   in_flight_ = true;
   store_.post(std::move(batch));
@@ -102,12 +103,16 @@ void LogPipe::on_durable(const store::Durable& durable) {
     waiting_drops_.insert(waiting_drops_.end(), drops.begin(), drops.end());
     planner::Applied failed;
     failed.status = fail(durable.status.error());
-    for (const Proposal& proposal : proposals) proposal.done(failed);
-    for (const Noted& note : notes) note.done(durable.status);
+    for (const Proposal& proposal : proposals)
+      proposal.done(failed);
+    for (const Noted& note : notes)
+      note.done(durable.status);
     return;
   }
-  for (const Noted& note : notes) note.done(durable.status);
-  for (const Proposal& proposal : proposals) apply(proposal, ++last_index_);
+  for (const Noted& note : notes)
+    note.done(durable.status);
+  for (const Proposal& proposal : proposals)
+    apply(proposal, ++last_index_);
 }
 
 void LogPipe::apply(const Proposal& proposal, std::int64_t index) {
@@ -115,12 +120,12 @@ void LogPipe::apply(const Proposal& proposal, std::int64_t index) {
   last_applied_ = index;
   if (applied.status && !proposal.entry.request_id.empty()) {
     applied.changes.request_id = proposal.entry.request_id;
-    applied.changes.request_reply =
-        wire::encode(reply_of(applied, state_, proposal.entry.at));
+    applied.changes.request_reply = wire::encode(reply_of(applied, state_, proposal.entry.at));
   }
   store_.post(std::move(applied.changes));
   applied.changes = {};
-  for (const planner::Order& order : applied.orders) on_order_(order);
+  for (const planner::Order& order : applied.orders)
+    on_order_(order);
   proposal.done(applied);
 }
 

@@ -39,6 +39,7 @@ class LogPipe {
   /// kUnavailable through `done` when kWaitingMax proposals wait.
   void propose(model::Entry entry, Done done);
   void journal(store::JournalPut put, Written done);
+
   void drop(store::JournalDrop drop) { waiting_drops_.push_back(drop); }
 
   /// Once a turn, after all events: posts the next batch when none is under way.
@@ -46,8 +47,11 @@ class LogPipe {
   void on_durable(const store::Durable& durable);
 
   [[nodiscard]] bool is_idle() const { return !in_flight_ && waiting_.empty(); }
+
   [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
+
   [[nodiscard]] std::int64_t term() const { return term_; }
+
   /// Of the last append; an error while the disk is full.
   [[nodiscard]] const Status& health() const { return health_; }
 
@@ -59,10 +63,12 @@ class LogPipe {
     model::Entry entry;
     Done done;
   };
+
   struct Noted {
     store::JournalPut put;
     Written done;
   };
+
   void apply(const Proposal& proposal, std::int64_t index);
 
   store::Store& store_;

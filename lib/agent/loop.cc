@@ -9,8 +9,9 @@
 
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include "agent/sockets.h"
 
@@ -19,7 +20,7 @@ namespace distcron::agent {
 namespace {
 
 constexpr int kMessagesPerTurn = 256;
-constexpr Millis kIdleMax{5'000};      // wake at least this often: watchdog, retention
+constexpr Millis kIdleMax{5'000};  // wake at least this often: watchdog, retention
 constexpr Seconds kRetainEvery{60};
 constexpr Seconds kStatusEvery{5};
 constexpr std::int64_t kPrunePerTurn = 1'000;
@@ -115,9 +116,8 @@ void Agent::wait_for_events() {
     items.push_back(zmq::pollitem_t{nullptr, fd, events, 0});
   }
   // zmq polls a negative descriptor of an absent source as an error: leave those out.
-  std::erase_if(items, [](const zmq::pollitem_t& item) {
-    return item.socket == nullptr && item.fd < 0;
-  });
+  std::erase_if(items,
+                [](const zmq::pollitem_t& item) { return item.socket == nullptr && item.fd < 0; });
   arm_timer();
   try {
     zmq::poll(items.data(), items.size(), kIdleMax);
@@ -218,7 +218,8 @@ void Agent::retain() {
       entry.command = model::PruneRuns{*expired};
       log_->propose(std::move(entry), [this, runs = *expired](const planner::Applied& applied) {
         if (!applied.status) return;
-        for (const std::int64_t run_id : runs) host_->remove_output(run_id);
+        for (const std::int64_t run_id : runs)
+          host_->remove_output(run_id);
       });
     };
   });

@@ -76,9 +76,9 @@ void Operations::receive(const std::string& public_key, std::string_view bytes, 
 }
 
 template <wire::Op op>
-void Operations::serve(const Call& call,
-                       void (Operations::*handler)(
-                           const Call&, const typename wire::OpTypes<op>::RequestBody&)) {
+void Operations::serve(
+    const Call& call,
+    void (Operations::*handler)(const Call&, const typename wire::OpTypes<op>::RequestBody&)) {
   auto body = wire::decode<typename wire::OpTypes<op>::RequestBody>(call.request().body);
   if (!body) {
     call.refuse(body.error());
@@ -192,7 +192,8 @@ void Operations::propose(const Call& call, model::Command command) {
 
 Error Operations::no_such_job(const std::string& name) const {
   std::vector<std::string> names;
-  for (const planner::Job* job : state_.jobs_by_name()) names.push_back(job->spec->name);
+  for (const planner::Job* job : state_.jobs_by_name())
+    names.push_back(job->spec->name);
   std::string hint;
   for (const std::string& near : suggest(name, names)) {
     hint += (hint.empty() ? "did you mean: " : ", ") + near;

@@ -35,14 +35,17 @@ struct Caller {
 class Call {
  public:
   using Send = std::function<void(const wire::Reply& reply)>;
+
   Call(Caller caller, wire::Request request, Send send)
       : caller_(std::move(caller)), request_(std::move(request)), send_(std::move(send)) {}
 
   [[nodiscard]] const Caller& caller() const { return caller_; }
+
   [[nodiscard]] const wire::Request& request() const { return request_; }
 
   void refuse(const Error& error) const;
   void answer_bytes(std::string body) const;
+
   template <class Body>
   void answer(const Body& body) const {
     answer_bytes(wire::encode(body));
@@ -94,8 +97,9 @@ class Operations {
 
   void dispatch(const wire::Operation& operation, const Call& call);
   template <wire::Op op>
-  void serve(const Call& call, void (Operations::*handler)(
-                                   const Call&, const typename wire::OpTypes<op>::RequestBody&));
+  void serve(const Call& call,
+             void (Operations::*handler)(const Call&,
+                                         const typename wire::OpTypes<op>::RequestBody&));
   void submit(const Call& call, model::Command command);
   void propose(const Call& call, model::Command command);
 
@@ -150,6 +154,7 @@ class Operations {
     std::int64_t run_id = 0;
     MonoTime until{};
   };
+
   struct LogPoll {
     Call call;
     wire::LogsRequest request;

@@ -9,14 +9,13 @@ namespace distcron::agent {
 
 void Operations::version(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
-  call.answer(wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id,
-                                 state_.cluster().tz});
+  call.answer(
+      wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, state_.cluster().tz});
 }
 
 void Operations::whoami(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
-  call.answer(wire::WhoamiReply{call.caller().name,
-                                std::string(model::name_of(call.caller().role)),
+  call.answer(wire::WhoamiReply{call.caller().name, std::string(model::name_of(call.caller().role)),
                                 call.caller().run_as});
 }
 

@@ -66,11 +66,10 @@ Status Operations::check_put(const Caller& caller, model::JobSpec& spec) const {
   const bool listed =
       std::find(caller.run_as.begin(), caller.run_as.end(), spec.user) != caller.run_as.end();
   if (!any_user && !listed && facts_.own_user.empty()) {
-    return fail_hint(ErrorCode::kDenied,
-                     "key \"" + caller.name + "\" may not make jobs that run as \"" + spec.user +
-                         "\"",
-                     "an admin changes that with: distcronctl key add NAME PUBLIC_KEY --run-as " +
-                         spec.user);
+    return fail_hint(
+        ErrorCode::kDenied,
+        "key \"" + caller.name + "\" may not make jobs that run as \"" + spec.user + "\"",
+        "an admin changes that with: distcronctl key add NAME PUBLIC_KEY --run-as " + spec.user);
   }
   if (!may_touch(caller, spec)) {
     return fail(ErrorCode::kDenied,
@@ -85,11 +84,11 @@ void Operations::job_put(const Call& call, const wire::PutJobsRequest& request) 
   for (model::JobPut& put : command.puts) {
     if (const planner::Job* old = state_.find_job(put.spec.name); old != nullptr) {
       if (!may_touch(call.caller(), *old->spec)) {
-        call.refuse(Error{ErrorCode::kDenied,
-                          "key \"" + call.caller().name + "\" may not touch the job \"" +
-                              put.spec.name + "\"",
-                          0,
-                          {}});
+        call.refuse(Error{
+            ErrorCode::kDenied,
+            "key \"" + call.caller().name + "\" may not touch the job \"" + put.spec.name + "\"",
+            0,
+            {}});
         return;
       }
     }
@@ -119,7 +118,8 @@ void Operations::job_remove(const Call& call, const wire::RemoveRequest& request
   model::KillRuns kills;
   for (const planner::Job* job : *jobs) {
     command.names.push_back(job->spec->name);
-    for (const model::Run* run : state_.live_runs_of(job->uid)) kills.run_ids.push_back(run->run_id);
+    for (const model::Run* run : state_.live_runs_of(job->uid))
+      kills.run_ids.push_back(run->run_id);
   }
   if (request.kill && !kills.run_ids.empty() && !call.request().dry_run) {
     model::Entry entry;
@@ -151,7 +151,8 @@ void Operations::job_enable(const Call& call, const wire::EnableRequest& request
   model::KillRuns kills;
   for (const planner::Job* job : *jobs) {
     command.names.push_back(job->spec->name);
-    for (const model::Run* run : state_.live_runs_of(job->uid)) kills.run_ids.push_back(run->run_id);
+    for (const model::Run* run : state_.live_runs_of(job->uid))
+      kills.run_ids.push_back(run->run_id);
   }
   if (request.kill && !kills.run_ids.empty() && !call.request().dry_run) {
     model::Entry entry;
@@ -294,10 +295,10 @@ void Operations::job_show(const Call& call, const wire::ShowRequest& request) {
         call.answer(out);
         return;
       }
-      call.refuse(Error{ErrorCode::kNotFound,
-                        "job \"" + out.items[0].spec.name + "\" has no version " +
-                            std::to_string(version),
-                        0, "its versions: distcronctl versions " + out.items[0].spec.name});
+      call.refuse(
+          Error{ErrorCode::kNotFound,
+                "job \"" + out.items[0].spec.name + "\" has no version " + std::to_string(version),
+                0, "its versions: distcronctl versions " + out.items[0].spec.name});
     };
   });
 }

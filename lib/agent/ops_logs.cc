@@ -54,8 +54,8 @@ void Operations::run_logs(const Call& call, const wire::LogsRequest& request) {
   });
 }
 
-bool Operations::try_logs(const Call& call, const wire::LogsRequest& request,
-                          const model::Run& run, bool last_chance) {
+bool Operations::try_logs(const Call& call, const wire::LogsRequest& request, const model::Run& run,
+                          bool last_chance) {
   const std::int32_t attempt = request.attempt > 0 ? request.attempt : run.attempt;
   const process::RunKey key{run.run_id, attempt};
   const process::Stream stream =

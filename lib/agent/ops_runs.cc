@@ -50,8 +50,7 @@ wire::RunItem run_item(const model::Run& run) {
   if (run.exit_code) item.exit_code = *run.exit_code;
   if (run.signal) item.signal = *run.signal;
   if (run.started_at) {
-    item.lateness_ms =
-        std::chrono::floor<Millis>(*run.started_at - run.scheduled_at).count();
+    item.lateness_ms = std::chrono::floor<Millis>(*run.started_at - run.scheduled_at).count();
     item.output_bytes = run.output_bytes;
     item.output_truncated = run.output_truncated;
   }
@@ -113,37 +112,37 @@ void Operations::with_run(const Call& call, const wire::RunRef& ref, Found found
   const planner::Job* job = ref.job.empty() ? nullptr : state_.find_job(ref.job);
   const std::uint64_t uid = job != nullptr ? job->uid : 0;
   const bool known_name = ref.job.empty() || job != nullptr;
-  store_.query([this, call, ref, uid, known_name,
-                found](store::Reader& reader) -> std::function<void()> {
-    Result<std::optional<model::Run>> run = std::optional<model::Run>();
-    if (ref.run_id > 0) {
-      run = reader.run(ref.run_id);
-    } else if (ref.at) {
-      run = reader.run_at(uid, *ref.at);
-    } else {
-      run = reader.newest_run(ref.job, ref.back);
-    }
-    return [this, call, ref, known_name, found, run = std::move(run)]() {
-      if (!run) {
-        call.refuse(run.error());
-        return;
-      }
-      if (!run->has_value()) {
-        call.refuse(known_name ? no_such_run(ref) : no_such_job(ref.job));
-        return;
-      }
-      const model::Run* live = state_.find_live_run((*run)->run_id);
-      const model::Run& latest = live != nullptr ? *live : **run;
-      const planner::Job* owner = state_.find_job(latest.job_uid);
-      const bool allowed = owner != nullptr ? may_touch(call.caller(), *owner->spec)
-                                            : call.caller().role != model::Role::kSelf;
-      if (!allowed) {
-        call.refuse(no_such_run(ref));
-        return;
-      }
-      found(call, latest);
-    };
-  });
+  store_.query(
+      [this, call, ref, uid, known_name, found](store::Reader& reader) -> std::function<void()> {
+        Result<std::optional<model::Run>> run = std::optional<model::Run>();
+        if (ref.run_id > 0) {
+          run = reader.run(ref.run_id);
+        } else if (ref.at) {
+          run = reader.run_at(uid, *ref.at);
+        } else {
+          run = reader.newest_run(ref.job, ref.back);
+        }
+        return [this, call, ref, known_name, found, run = std::move(run)]() {
+          if (!run) {
+            call.refuse(run.error());
+            return;
+          }
+          if (!run->has_value()) {
+            call.refuse(known_name ? no_such_run(ref) : no_such_job(ref.job));
+            return;
+          }
+          const model::Run* live = state_.find_live_run((*run)->run_id);
+          const model::Run& latest = live != nullptr ? *live : **run;
+          const planner::Job* owner = state_.find_job(latest.job_uid);
+          const bool allowed = owner != nullptr ? may_touch(call.caller(), *owner->spec)
+                                                : call.caller().role != model::Role::kSelf;
+          if (!allowed) {
+            call.refuse(no_such_run(ref));
+            return;
+          }
+          found(call, latest);
+        };
+      });
 }
 
 void Operations::run_kill(const Call& call, const wire::KillRequest& request) {
@@ -165,7 +164,8 @@ void Operations::run_kill(const Call& call, const wire::KillRequest& request) {
         call.refuse(job.error());
         return;
       }
-      for (const model::Run* run : state_.live_runs_of((*job)->uid)) ids.push_back(run->run_id);
+      for (const model::Run* run : state_.live_runs_of((*job)->uid))
+        ids.push_back(run->run_id);
     }
   }
   if (stored.empty()) {
@@ -175,8 +175,8 @@ void Operations::run_kill(const Call& call, const wire::KillRequest& request) {
   // Not alive: say whether it never was, or has ended.
   with_run(call, stored[0], [](const Call& asked, const model::Run& run) {
     asked.refuse(Error{ErrorCode::kConflict,
-                       "run " + std::to_string(run.run_id) + " has ended already: " +
-                           std::string(model::name_of(run.state)),
+                       "run " + std::to_string(run.run_id) +
+                           " has ended already: " + std::string(model::name_of(run.state)),
                        0,
                        {}});
   });
@@ -197,7 +197,8 @@ void Operations::kill_now(const Call& call, const wire::KillRequest& request,
 
 void Operations::run_history(const Call& call, const wire::HistoryRequest& request) {
   store::RunFilter filter;
-  for (const std::string& name : request.jobs) filter.jobs.push_back(name);
+  for (const std::string& name : request.jobs)
+    filter.jobs.push_back(name);
   filter.since = request.since;
   filter.until = request.until;
   filter.node = request.node;
@@ -220,7 +221,8 @@ void Operations::run_history(const Call& call, const wire::HistoryRequest& reque
   }
   if (!request.reason.empty()) {
     const bool setup = request.reason.rfind("setup_", 0) == 0;
-    filter.reason = setup ? model::Reason::kSetup : model::parse_enum<model::Reason>(request.reason);
+    filter.reason =
+        setup ? model::Reason::kSetup : model::parse_enum<model::Reason>(request.reason);
     if (!filter.reason) {
       call.refuse(Error{ErrorCode::kInvalid, "unknown reason \"" + request.reason + "\"", 0,
                         "reasons: distcronctl help guarantees"});
@@ -255,7 +257,8 @@ void Operations::run_history(const Call& call, const wire::HistoryRequest& reque
   });
 }
 
-// --- waiting ---------------------------------------------------------------------------------------
+// --- waiting
+// ---------------------------------------------------------------------------------------
 
 void Operations::run_wait(const Call& call, const wire::WaitRequest& request) {
   with_run(call, request.run, [this, request](const Call& asked, const model::Run& run) {

@@ -42,7 +42,8 @@ std::string shown_command(const model::JobSpec& spec) {
   if (!spec.command.empty()) return spec.command;
   if (!spec.script.empty()) return spec.name;
   std::string out;
-  for (const std::string& word : spec.argv) out += (out.empty() ? "" : " ") + word;
+  for (const std::string& word : spec.argv)
+    out += (out.empty() ? "" : " ") + word;
   return out;
 }
 
@@ -73,8 +74,9 @@ void Outbox::on_final(const model::Run& run) {
 void Outbox::write_syslog(const model::Run& run, const model::JobSpec* spec) const {
   if (!facts_.writes_syslog || (spec != nullptr && spec->quiet_log)) return;
   const wire::RunItem item = run_item(run);
-  std::string line = "run " + item.state + " job=" + run.job + " run=" +
-                     std::to_string(run.run_id) + " attempt=" + std::to_string(run.attempt);
+  std::string line = "run " + item.state + " job=" + run.job +
+                     " run=" + std::to_string(run.run_id) +
+                     " attempt=" + std::to_string(run.attempt);
   if (spec != nullptr) line += " user=" + spec->user;
   if (!item.reason.empty()) line += " reason=" + item.reason;
   if (run.exit_code) line += " exit_code=" + std::to_string(*run.exit_code);
@@ -85,8 +87,8 @@ void Outbox::write_syslog(const model::Run& run, const model::JobSpec* spec) con
 }
 
 void Outbox::send_cron_mail(const model::Run& run, const model::JobSpec& spec) {
-  const bool from_crontab = spec.compat == model::Compat::kDebian ||
-                            spec.compat == model::Compat::kCronie;
+  const bool from_crontab =
+      spec.compat == model::Compat::kDebian || spec.compat == model::Compat::kCronie;
   if (!spec.mail_to && !from_crontab) return;
   const std::string to = spec.mail_to.value_or(spec.user);
   if (to.empty() || (spec.mail_on_failure_only && run.state == model::RunState::kOk)) return;
@@ -144,8 +146,7 @@ void Outbox::send_mail(const model::Run& run, const model::JobSpec& spec, const 
     complaint_ = "mail of job " + run.job + " is not sent: unsafe address \"" + to + "\"";
     return;
   }
-  const std::string from =
-      spec.mail_from.empty() ? "root (Cron Daemon)" : one_line(spec.mail_from);
+  const std::string from = spec.mail_from.empty() ? "root (Cron Daemon)" : one_line(spec.mail_from);
   const std::string type =
       spec.mail_content_type.empty() ? "text/plain; charset=UTF-8" : spec.mail_content_type;
   const std::string encoding =

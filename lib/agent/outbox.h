@@ -25,6 +25,7 @@ class Outbox {
   Outbox(OutboxFacts facts, planner::State& state, Host& host);
 
   void on_final(const model::Run& run);
+
   /// A sentence for `cluster status` when mail could not be sent; empty otherwise.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
 

@@ -18,6 +18,7 @@ class Scheduler {
 
   /// Something was applied or the clock jumped: look again this turn.
   void wake() { look_ = true; }
+
   /// Looks when there is reason to.
   void turn(const Now& now, bool clock_trusted);
   [[nodiscard]] std::optional<MonoTime> next_timer(const Now& now) const;

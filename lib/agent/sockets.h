@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <vector>
+
 #include <zmq.hpp>
 
 #include "agent/agent.h"
@@ -24,11 +25,7 @@ struct Agent::Sockets {
   zmq::context_t context{1};
   std::unique_ptr<mesh::ControlServer> control;
   std::unique_ptr<mesh::LoginServer> login;
-  std::string server_public_key;
-  std::string admin_public_key;
-  std::string operator_public_key;
-
-  // The poll set of the last wait, in the order of PollSlot, then the doors.
+  /// The poll set of the last wait.
   std::vector<zmq::pollitem_t> items;
 };
 

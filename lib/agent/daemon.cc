@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/daemon.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <zmq.h>
+
+#include "agent/agent.h"
+#include "agent/config_files.h"
+#include "agent/log.h"
+
+namespace distcron::agent {
+
+namespace {
+
+/// No honest clock of a host that runs this version is earlier.
+constexpr WallTime kReleased = wall_from_seconds(DISTCRON_RELEASED);
+
+int exit_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+      return kExitConfig;
+    case ErrorCode::kDenied:
+      return kExitNoPermission;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+      return kExitUnavailable;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kIo:
+      return kExitDisk;
+  }
+  return kExitFailure;
+}
+
+int complain(const Error& error, int code) {
+  std::cerr << "distcrond: " << error.message << '\n';
+  if (!error.hint.empty()) std::cerr << "  " << error.hint << '\n';
+  return code;
+}
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2})
+    sigaddset(&set, signum);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+/// A private folder for an agent that leaves nothing behind.
+class TemporaryStorage {
+ public:
+  [[nodiscard]] Status make() {
+    const char* base = std::getenv("TMPDIR");
+    std::string path =
+        std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/distcron-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) {
+      return fail_errno(ErrorCode::kIo, "cannot make a temporary folder " + path, errno);
+    }
+    path_ = path;
+    return {};
+  }
+
+  TemporaryStorage() = default;
+  TemporaryStorage(const TemporaryStorage&) = delete;
+  TemporaryStorage& operator=(const TemporaryStorage&) = delete;
+
+  ~TemporaryStorage() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Result<Layout> layout_of(const config::Settings& settings) {
+  Layout layout;
+  layout.storage_dir = settings.storage.dir;
+  layout.runtime_dir = settings.runtime_dir;
+  layout.keys_dir = settings.control.keys_dir;
+  const bool is_system = settings.storage.dir == config::kSystemStorageDir;
+  layout.exec_dir = is_system ? "/var/lib/distcron-exec" : settings.storage.dir + "/exec";
+  layout.exec_run_dir = is_system ? "/run/distcron-exec" : settings.runtime_dir + "/exec";
+  layout.exec_socket = layout.exec_run_dir + "/exec.sock";
+  DC_TRY(layout.programs_dir, find_programs_dir());
+  return layout;
+}
+
+AgentOptions options_of(const config::Settings& settings, const DaemonArguments& arguments) {
+  AgentOptions options;
+  options.control_listen = settings.control.listen;
+  options.node_name = settings.node.name;
+  options.node_id = settings.node.id.value_or(0);
+  options.node_labels = settings.node.labels;
+  options.version = version_text();
+  options.released = kReleased;
+  if (::geteuid() != 0) options.own_user = own_user_name();
+  options.default_user = settings.exec.default_user;
+  options.sendmail = settings.mail.sendmail;
+  options.max_running = settings.exec.max_running;
+  options.keep_runs = settings.output.keep_runs;
+  options.keep_age = std::chrono::duration_cast<Seconds>(settings.output.keep_age);
+  options.crontabs.dialect = settings.crontab.dialect;
+  options.crontabs.system_table = settings.crontab.system_table;
+  options.crontabs.system_dir = settings.crontab.system_dir;
+  options.crontabs.spool_dir = settings.crontab.spool_dir;
+  options.watches_crontabs = settings.crontab.watch;
+  options.is_ephemeral = arguments.is_ephemeral;
+  options.writes_syslog = !arguments.is_ephemeral;
+  return options;
+}
+
+int serve(AgentOptions options, const DaemonArguments& arguments,
+          const config::Settings& settings) {
+  SystemClock clock;
+  SystemRandom random;
+  auto agent = Agent::make(std::move(options), clock, random);
+  if (!agent) {
+    const ErrorCode code = agent.error().code;
+    const bool locked = agent.error().message.find("another agent") != std::string::npos;
+    return complain(agent.error(), locked ? kExitBusy : exit_of(code));
+  }
+  Agent& running = **agent;
+  running.on_ready([&running, &arguments, &settings] {
+    log_info("agent", "ready node=" + settings.node.name + " endpoint=" + running.endpoint());
+    if (!arguments.is_ephemeral) return;
+    std::printf("export DISTCRON_ENDPOINT=%s\nexport DISTCRON_KEY=%s\n", running.endpoint().c_str(),
+                running.admin_key_file().c_str());
+    std::fflush(stdout);
+  });
+  running.on_reload([&arguments] {
+    const auto fresh = read_config(arguments, {});
+    if (!fresh.problems.empty()) {
+      log_error("config", "reload refused, nothing changed: " + problem_texts(fresh));
+      return;
+    }
+    set_log_level(fresh.settings.log.level);
+    log_info("config",
+             "reloaded log.level=" + std::string(model::name_of(fresh.settings.log.level)));
+  });
+  const auto cause = running.run();
+  if (!cause) return complain(cause.error(), exit_of(cause.error().code));
+  if (*cause == ExitCause::kDiskError) {
+    log_error("store", "stopping, jobs go on: " + running.fatal());
+    return kExitDisk;
+  }
+  log_info("agent", "stopped");
+  return kExitOk;
+}
+
+int start(const DaemonArguments& arguments, const config::Settings& settings) {
+  auto layout = layout_of(settings);
+  if (!layout) return complain(layout.error(), exit_of(layout.error().code));
+  AgentOptions options = options_of(settings, arguments);
+  std::optional<AgentUser> user;
+  if (::geteuid() == 0 && !arguments.is_ephemeral) {
+    user = find_agent_user();
+    if (!user) {
+      options.warnings.emplace_back("the user distcron does not exist: the agent runs as root");
+      log_warning("agent", options.warnings.back());
+    }
+  }
+  if (Status made = make_directories(*layout, user); !made) {
+    return complain(made.error(), made.error().sys_errno == EACCES ? kExitNoPermission : kExitDisk);
+  }
+  const auto keys = load_or_make_keys(layout->keys_dir, user);
+  if (!keys) return complain(keys.error(), exit_of(keys.error().code));
+  if (arguments.inits_keys) return kExitOk;
+  if (Status started = start_executor(*layout, user, {}); !started) {
+    return complain(started.error(), kExitUnavailable);
+  }
+  if (user) {
+    if (Status became = become(*user); !became) return complain(became.error(), kExitNoPermission);
+  }
+  options.layout = *layout;
+  options.keys = *keys;
+  return serve(std::move(options), arguments, settings);
+}
+
+}  // namespace
+
+std::string version_text() {
+  return DISTCRON_VERSION;
+}
+
+std::string build_text() {
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  ::zmq_version(&major, &minor, &patch);
+  return std::string("compiler   ") + __VERSION__ + "\nlibzmq     " + std::to_string(major) + "." +
+         std::to_string(minor) + "." + std::to_string(patch) + "\ntzdata     " +
+         cron::tzdata_version() + "\n";
+}
+
+int run_daemon(const DaemonArguments& arguments) {
+  if (arguments.prints_defaults) {
+    std::cout << config::format_default_settings();
+    return kExitOk;
+  }
+  TemporaryStorage temporary;
+  if (arguments.is_ephemeral) {
+    if (Status made = temporary.make(); !made) return complain(made.error(), kExitDisk);
+  }
+  const config::LoadedSettings loaded = read_config(arguments, temporary.path());
+  if (!loaded.problems.empty()) {
+    std::cerr << problem_texts(loaded);
+    return kExitConfig;
+  }
+  if (arguments.prints_config) {
+    std::cout << config::format_settings(loaded, arguments.prints_origin);
+    return kExitOk;
+  }
+  if (arguments.checks_config) return kExitOk;
+  block_signals();
+  ::umask(022);
+  ::openlog("distcrond", LOG_PID, LOG_CRON);
+  open_log(loaded.settings.log);
+  return start(arguments, loaded.settings);
+}
+
+}  // namespace distcron::agent
