@@ -102,8 +102,10 @@ void StateData::remove_run(std::int64_t run_id) {
   set_look_at(live, kNever);
   leave_line(live);
   const auto of = runs_of.find(live.run.job_uid);
-  std::erase(of->second, run_id);
-  if (of->second.empty()) runs_of.erase(of);
+  if (of != runs_of.end()) {
+    std::erase(of->second, run_id);
+    if (of->second.empty()) runs_of.erase(of);
+  }
   runs.erase(found);
 }
 
