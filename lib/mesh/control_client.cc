@@ -7,24 +7,23 @@
 #include <chrono>
 #include <cstring>
 #include <utility>
-#include <zmq.hpp>
 
-#include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+
+#include <netdb.h>
+#include <zmq.hpp>
 
 #include "base/unique_fd.h"
 #include "mesh/control_server.h"
+#include "mesh/unix_path.h"
 
 namespace distcron::mesh {
 
 namespace {
 
 constexpr int kProbeMs = 2'000;
-constexpr const char* kMonitorEndpoint = "inproc://control-monitor";
+constexpr int kCutsOfRefusal = 2;
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
 
@@ -36,24 +35,15 @@ Error unreachable(const std::string& endpoint, int error) {
 
 Status probe_ipc(const std::string& endpoint) {
   const std::string path = endpoint.substr(kIpc.size());
-  if (path.size() > kSocketPathMax) {
-    return fail(ErrorCode::kInvalid, endpoint + ": the path is too long for a unix socket");
-  }
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets API wants it.
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(unreachable(endpoint, errno));
-  }
+  DC_TRY(const sockaddr_un address, unix_address(path));
+  const int error = try_unix(address);
+  if (error != 0) return fail(unreachable(endpoint, error));
   return {};
 }
 
 /// 0, or the errno of the attempt.
 int try_address(const addrinfo& address) {
-  const UniqueFd fd(::socket(address.ai_family,
-                             address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+  const UniqueFd fd(::socket(address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                              address.ai_protocol));
   if (!fd) return errno;
   if (::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
@@ -91,82 +81,132 @@ Status probe_tcp(const std::string& endpoint) {
   return {};
 }
 
+Status probe(const std::string& endpoint) {
+  return endpoint.rfind(kIpc, 0) == 0 ? probe_ipc(endpoint) : probe_tcp(endpoint);
+}
+
 class ZmqControlClient final : public ControlClient {
  public:
-  ZmqControlClient(std::string endpoint, const KeyFile& key)
-      : endpoint_(std::move(endpoint)),
-        socket_(context_, zmq::socket_type::dealer),
-        monitor_(context_, zmq::socket_type::pair) {
-    socket_.set(zmq::sockopt::linger, 0);
-    socket_.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
-    socket_.set(zmq::sockopt::curve_serverkey, key.server_key);
-    socket_.set(zmq::sockopt::curve_publickey, key.public_key);
-    socket_.set(zmq::sockopt::curve_secretkey, key.secret_key);
-    if (endpoint_.rfind(kTcp, 0) == 0) socket_.set(zmq::sockopt::ipv6, 1);
-    ::zmq_socket_monitor(socket_.handle(), kMonitorEndpoint,
-                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED |
-                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    monitor_.set(zmq::sockopt::linger, 0);
-    monitor_.connect(kMonitorEndpoint);
-    socket_.connect(endpoint_);
+  ZmqControlClient(std::string endpoint, KeyFile key)
+      : endpoint_(std::move(endpoint)), key_(std::move(key)) {
+    open();
   }
+
   ~ZmqControlClient() override { ::zmq_socket_monitor(socket_.handle(), nullptr, 0); }
+
   ZmqControlClient(const ZmqControlClient&) = delete;
   ZmqControlClient& operator=(const ZmqControlClient&) = delete;
 
   Result<std::string> request(std::string_view bytes, Millis timeout) override {
+    if (bytes.size() > static_cast<std::size_t>(kMessageBytesMax)) {
+      return fail(ErrorCode::kInvalid, "cannot send a request of " + std::to_string(bytes.size()) +
+                                           " bytes to " + endpoint_ + ": at most " +
+                                           std::to_string(kMessageBytesMax) + " are taken");
+    }
     try {
+      // An answer to an earlier request may still come on the old session; on a new one it cannot.
+      while (is_open_ && !is_lost_ && read_monitor()) {
+      }
+      if (is_lost_) {
+        DC_CHECK_OK(probe(endpoint_));
+        ::zmq_socket_monitor(socket_.handle(), nullptr, 0);
+        open();
+      }
       socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::none);
-      return wait(timeout);
+      Result<std::string> reply = wait(timeout);
+      is_lost_ = !reply.has_value();
+      return reply;
     } catch (const zmq::error_t& error) {
       return fail(ErrorCode::kIo, "cannot talk to " + endpoint_ + ": " + error.what());
     }
   }
 
  private:
+  void open() {
+    socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
+    socket_.set(zmq::sockopt::curve_serverkey, key_.server_key);
+    socket_.set(zmq::sockopt::curve_publickey, key_.public_key);
+    socket_.set(zmq::sockopt::curve_secretkey, key_.secret_key);
+    if (endpoint_.rfind(kTcp, 0) == 0) socket_.set(zmq::sockopt::ipv6, 1);
+    const std::string monitor = "inproc://control-monitor-" + std::to_string(++sessions_);
+    ::zmq_socket_monitor(socket_.handle(), monitor.c_str(),
+                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
+    monitor_.set(zmq::sockopt::linger, 0);
+    monitor_.connect(monitor);
+    is_open_ = false;
+    is_lost_ = false;
+    cuts_ = 0;
+    socket_.connect(endpoint_);
+  }
+
   Result<std::string> wait(Millis timeout) {
     const auto until = std::chrono::steady_clock::now() + timeout;
     while (true) {
-      const auto left =
-          std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
+      const auto left = std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
       if (left <= Millis(0)) {
         return fail(ErrorCode::kTimeout, "no answer from " + endpoint_ + " within " +
                                              std::to_string(timeout.count()) + " ms");
       }
-      std::array<zmq::pollitem_t, 2> items{
-          zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
-          zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
+      std::array<zmq::pollitem_t, 2> items{zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
+                                           zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
       zmq::poll(items.data(), items.size(), left);
       if ((items[0].revents & ZMQ_POLLIN) != 0) {
         zmq::message_t reply;
         if (socket_.recv(reply, zmq::recv_flags::dontwait)) return reply.to_string();
       }
-      if ((items[1].revents & ZMQ_POLLIN) != 0) DC_CHECK_OK(read_monitor());
+      if ((items[1].revents & ZMQ_POLLIN) == 0) continue;
+      if (!read_monitor()) continue;
+      if (is_lost_) {
+        return fail(ErrorCode::kTimeout, "the connection to " + endpoint_ +
+                                             " broke before the answer came; the request may "
+                                             "have taken effect");
+      }
+      DC_CHECK_OK(refusal());
     }
   }
 
-  Status read_monitor() {
+  /// Takes one event of the session; false when none waits.
+  bool read_monitor() {
     zmq::message_t event;
     zmq::message_t address;
-    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return {};
+    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return false;
     static_cast<void>(monitor_.recv(address, zmq::recv_flags::dontwait));
     std::uint16_t kind = 0;
     std::memcpy(&kind, event.data(), sizeof kind);
     if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       is_open_ = true;
-      return {};
+    } else if (is_open_) {
+      is_lost_ = true;
+    } else {
+      cuts_ += kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? kCutsOfRefusal : 1;
     }
-    if (is_open_) return {};  // it reconnects by itself
+    return true;
+  }
+
+  /// A server that cannot read our handshake (a wrong server_key) cuts the connection without a
+  /// word; so does one that is just stopping. Whether it listens, and a second cut, tell them
+  /// apart.
+  Status refusal() const {
+    if (is_open_ || cuts_ == 0) return {};
+    if (cuts_ < kCutsOfRefusal) return probe(endpoint_);
     return fail_hint(ErrorCode::kDenied, "the agent at " + endpoint_ + " refuses this key",
                      "the key is not known there, or its server_key is of another cluster");
   }
 
   std::string endpoint_;
+  KeyFile key_;
   zmq::context_t context_{1};
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
+  std::int64_t sessions_ = 0;
   bool is_open_ = false;
+  bool is_lost_ = false;  ///< The session ended, or answers to it are no longer waited for.
+  int cuts_ = 0;          ///< Connections that ended before the handshake did.
 };
 
 }  // namespace
@@ -182,7 +222,7 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string&
     return fail_hint(ErrorCode::kInvalid, "the key file has no server_key",
                      "copy it from a key file of the cluster");
   }
-  DC_CHECK_OK(is_ipc ? probe_ipc(endpoint) : probe_tcp(endpoint));
+  DC_CHECK_OK(probe(endpoint));
   try {
     return std::unique_ptr<ControlClient>(std::make_unique<ZmqControlClient>(endpoint, key));
   } catch (const zmq::error_t& error) {

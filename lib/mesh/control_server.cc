@@ -5,14 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+
+#include <sys/stat.h>
+
 #include <zmq.hpp>
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "base/unique_fd.h"
+#include "mesh/unix_path.h"
 
 namespace distcron::mesh {
 
@@ -23,7 +21,8 @@ constexpr int kQueueMessages = 1'000;
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
 constexpr int kZapEnforceDomain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: named only with the draft API
 constexpr const char* kZapDomain = "distcron-control";
-constexpr std::size_t kZapFrames = 7;  // delimiter, version, id, domain, address, identity, mechanism
+// Delimiter, version, id, domain, address, identity, mechanism.
+constexpr std::size_t kZapFrames = 7;
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
 
@@ -36,30 +35,6 @@ void require_authentication(zmq::socket_t& socket, const KeyPair& keys) {
   }
   socket.set(zmq::sockopt::curve_server, 1);
   socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
-}
-
-bool somebody_listens(const std::string& path) {
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets API wants it.
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
-Status prepare_path(const std::string& path) {
-  if (path.size() > kSocketPathMax) {
-    return fail_hint(ErrorCode::kInvalid,
-                     "cannot listen on " + path + ": the path has " + std::to_string(path.size()) +
-                         " bytes, a unix socket takes " + std::to_string(kSocketPathMax),
-                     "set a shorter control.listen or storage.dir");
-  }
-  if (::access(path.c_str(), F_OK) != 0) return {};
-  if (somebody_listens(path)) {
-    return fail(ErrorCode::kUnavailable, "cannot listen on " + path + ": another agent does");
-  }
-  ::unlink(path.c_str());
-  return {};
 }
 
 std::string z85_of(const zmq::message_t& raw) {
@@ -97,7 +72,7 @@ class ZmqControlServer final : public ControlServer {
                        "ipc:///PATH and tcp://ADDRESS:PORT are possible");
     }
     const std::string path = is_ipc ? endpoint.substr(kIpc.size()) : std::string();
-    if (is_ipc) DC_CHECK_OK(prepare_path(path));
+    if (is_ipc) DC_CHECK_OK(clear_socket_path(path));
     zmq::socket_t socket(context, zmq::socket_type::router);
     require_authentication(socket, keys);
     socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
@@ -121,35 +96,42 @@ class ZmqControlServer final : public ControlServer {
 
   std::vector<void*> sockets() override {
     std::vector<void*> out{zap_.handle()};
-    for (zmq::socket_t& door : doors_) out.push_back(door.handle());
+    for (zmq::socket_t& door : doors_)
+      out.push_back(door.handle());
     return out;
   }
 
   std::vector<Incoming> receive(int limit) override {
     std::vector<Incoming> out;
-    for (int i = 0; i < limit && answer_zap(); ++i) {
-    }
-    for (std::size_t door = 0; door < doors_.size(); ++door) {
-      for (int i = 0; i < limit; ++i) {
-        std::vector<zmq::message_t> frames = read_frames(doors_[door]);
-        if (frames.empty()) break;
-        take(door, frames, out);
+    try {
+      for (int i = 0; i < limit && answer_zap(); ++i) {
       }
+      // Each call begins with the next door, so that a busy one does not starve the others.
+      int left = limit;
+      for (std::size_t i = 0; i < doors_.size(); ++i) {
+        const std::size_t door = (first_door_ + i) % doors_.size();
+        while (left > 0 && take(door, out))
+          --left;
+      }
+      first_door_ = doors_.empty() ? 0 : (first_door_ + 1) % doors_.size();
+    } catch (const zmq::error_t&) {
+      ++counters_.malformed;
     }
     return out;
   }
 
   Status send(const std::string& peer, const std::string& bytes) override {
-    const auto door = static_cast<std::size_t>(static_cast<unsigned char>(peer.at(0)));
+    const std::size_t door = peer.empty() ? doors_.size() : static_cast<unsigned char>(peer[0]);
     try {
-      zmq::socket_t& socket = doors_.at(door);
+      if (door >= doors_.size()) throw zmq::error_t(EHOSTUNREACH);
+      zmq::socket_t& socket = doors_[door];
       zmq::message_t identity(peer.data() + 1, peer.size() - 1);
       const bool sent =
           socket.send(identity, zmq::send_flags::sndmore | zmq::send_flags::dontwait) &&
           socket.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::dontwait);
       if (sent) return {};
     } catch (const zmq::error_t&) {
-      // EHOSTUNREACH: it has gone.
+      // EHOSTUNREACH: it has gone; told below.
     }
     ++counters_.undeliverable;
     return fail(ErrorCode::kUnavailable, "the client has gone");
@@ -158,10 +140,13 @@ class ZmqControlServer final : public ControlServer {
   const ControlCounters& counters() const override { return counters_; }
 
  private:
-  void take(std::size_t door, std::vector<zmq::message_t>& frames, std::vector<Incoming>& out) {
+  /// Takes one message; false when none waits.
+  bool take(std::size_t door, std::vector<Incoming>& out) {
+    std::vector<zmq::message_t> frames = read_frames(doors_[door]);
+    if (frames.empty()) return false;
     if (frames.size() != 2) {
       ++counters_.malformed;
-      return;
+      return true;
     }
     const char* user_id = nullptr;
     try {
@@ -171,7 +156,7 @@ class ZmqControlServer final : public ControlServer {
     }
     if (user_id == nullptr || *user_id == '\0') {
       ++counters_.unauthenticated;
-      return;
+      return true;
     }
     Incoming incoming;
     incoming.peer.push_back(static_cast<char>(door));
@@ -179,6 +164,7 @@ class ZmqControlServer final : public ControlServer {
     incoming.user_id = user_id;
     incoming.bytes = frames[1].to_string();
     out.push_back(std::move(incoming));
+    return true;
   }
 
   /// Source: RFC 27 (ZAP). True when a question was answered.
@@ -214,6 +200,7 @@ class ZmqControlServer final : public ControlServer {
 
   zmq::socket_t zap_;
   std::vector<zmq::socket_t> doors_;
+  std::size_t first_door_ = 0;
   IsKnown is_known_;
   ControlCounters counters_;
 };

@@ -26,10 +26,10 @@ struct Incoming {
 };
 
 struct ControlCounters {
-  std::int64_t refused_keys = 0;       ///< ZAP said no.
-  std::int64_t malformed = 0;          ///< Wrong number of frames.
-  std::int64_t unauthenticated = 0;    ///< Without User-Id: dropped.
-  std::int64_t undeliverable = 0;      ///< Replies to peers that had gone.
+  std::int64_t refused_keys = 0;     ///< ZAP said no.
+  std::int64_t malformed = 0;        ///< Wrong number of frames.
+  std::int64_t unauthenticated = 0;  ///< Without User-Id: dropped.
+  std::int64_t undeliverable = 0;    ///< Replies to peers that had gone.
 };
 
 class ControlServer {
@@ -46,7 +46,7 @@ class ControlServer {
 
   /// Sockets for zmq::poll, for reading.
   [[nodiscard]] virtual std::vector<void*> sockets() = 0;
-  /// Answers ZAP questions and takes at most `limit` messages. Never blocks.
+  /// Answers ZAP questions and takes at most `limit` messages, the doors in turn. Never blocks.
   [[nodiscard]] virtual std::vector<Incoming> receive(int limit) = 0;
   /// kUnavailable: the peer has gone, or takes no more.
   [[nodiscard]] virtual Status send(const std::string& peer, const std::string& bytes) = 0;
@@ -54,6 +54,5 @@ class ControlServer {
 };
 
 inline constexpr std::int64_t kMessageBytesMax = 4 << 20;
-inline constexpr std::size_t kSocketPathMax = 107;
 
 }  // namespace distcron::mesh

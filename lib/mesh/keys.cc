@@ -6,11 +6,12 @@
 #include <fstream>
 #include <sstream>
 #include <utility>
-#include <zmq.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <zmq.h>
 
 #include "base/unique_fd.h"
 
@@ -23,7 +24,8 @@ constexpr std::string_view kZ85 =
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) {
     text.remove_suffix(1);
   }
@@ -95,8 +97,8 @@ Result<KeyFile> parse_key_file(std::string_view text, const std::string& path) {
     if (!quoted) return fail(ErrorCode::kInvalid, where + "the value is not quoted");
     value = value.substr(1, value.size() - 2);
     if (name != "name" && !is_key_text(value)) {
-      return fail(ErrorCode::kInvalid, where + std::string(name) +
-                                           " is not a key: 40 characters of z85 are");
+      return fail(ErrorCode::kInvalid,
+                  where + std::string(name) + " is not a key: 40 characters of z85 are");
     }
     *member = value;
   }

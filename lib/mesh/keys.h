@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-
 #include <sys/types.h>
+
+#include "base/result.h"
 
 namespace distcron::mesh {
 
@@ -52,6 +52,7 @@ struct KeyPlaces {
   std::string home;         ///< $HOME
   std::string state_home;   ///< Storage of an agent of this user, with keys/ below.
 };
+
 /// kNotFound lists the places tried. An explicit option or variable that is unreadable is an error
 /// of its own.
 [[nodiscard]] Result<std::string> find_key_file(const KeyPlaces& places);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
-#include "mesh/control_server.h"
 #include "mesh/keys.h"
+#include "mesh/unix_path.h"
 
 namespace distcron::mesh {
 
@@ -23,14 +23,9 @@ constexpr int kWaitSeconds = 5;
 constexpr std::size_t kLineMax = 256;
 
 Result<UniqueFd> unix_socket(const std::string& path, sockaddr_un& address, int flags) {
-  if (path.size() > kSocketPathMax) {
-    return fail(ErrorCode::kInvalid, path + ": the path is too long for a unix socket");
-  }
+  DC_TRY(address, unix_address(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (!fd) return fail_errno(ErrorCode::kIo, "cannot make a socket for " + path, errno);
-  address = {};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
   return fd;
 }
 
@@ -47,7 +42,8 @@ class UnixLoginServer final : public LoginServer {
   std::vector<std::pair<int, short>> poll_fds() override {
     std::vector<std::pair<int, short>> out;
     if (visitors_.size() < kConnectionsMax) out.emplace_back(listener_.get(), POLLIN);
-    for (const Visitor& visitor : visitors_) out.emplace_back(visitor.fd.get(), POLLIN);
+    for (const Visitor& visitor : visitors_)
+      out.emplace_back(visitor.fd.get(), POLLIN);
     return out;
   }
 
@@ -103,7 +99,7 @@ class UnixLoginServer final : public LoginServer {
 Result<std::unique_ptr<LoginServer>> LoginServer::make(const std::string& path, Handler handler) {
   sockaddr_un address{};
   DC_TRY(UniqueFd fd, unix_socket(path, address, SOCK_NONBLOCK));
-  ::unlink(path.c_str());
+  DC_CHECK_OK(clear_socket_path(path));
   if (::bind(fd.get(), generic(address), sizeof address) != 0 || ::listen(fd.get(), 16) != 0) {
     return fail_errno(ErrorCode::kUnavailable, "cannot listen on " + path, errno);
   }
@@ -134,7 +130,8 @@ Result<std::string> login(const std::string& path, const std::string& public_key
   if (count < 0 && reply.empty()) {
     return fail(ErrorCode::kTimeout, "no answer from " + path + " within 5 s");
   }
-  while (!reply.empty() && reply.back() == '\n') reply.pop_back();
+  while (!reply.empty() && reply.back() == '\n')
+    reply.pop_back();
   if (reply.rfind("ok ", 0) == 0) return reply.substr(3);
   const std::string why = reply.rfind("no ", 0) == 0 ? reply.substr(3) : "no sensible answer";
   return fail(ErrorCode::kDenied, "cannot log in: " + why);
