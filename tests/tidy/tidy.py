@@ -49,7 +49,8 @@ BANNED_MODULE_NAMES = {"util", "utils", "common", "helpers", "core", "manager", 
 # Where the clocks may be read; everybody else is handed the time. Executor and stub (process) are
 # the world's side. A socket's own timeout may use the steady clock in any module that does I/O.
 CLOCK_FILES = re.compile(
-    r"^(lib/(agent|ctl)/\w*clock\w*\.(cc|h)|lib/agent/loop\.cc|lib/process/|tests/)")
+    r"^(lib/(agent|ctl)/\w*clock\w*\.(cc|h)|lib/agent/loop\.cc|lib/process/|"
+    r"cmd/distcrond/run_\w+\.cc|tests/)")
 STEADY_MODULES = re.compile(r"^(cmd|lib/(mesh|store|http|notify|agent|ctl))/")
 STEADY_NOW = re.compile(r"\bsteady_clock::now\s*\(\s*\)")
 BANNED_CALLS = [
