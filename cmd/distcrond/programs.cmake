@@ -11,7 +11,14 @@ target_link_options(distcron-exec PRIVATE ${distcron_static_link})
 
 add_executable(distcron-run ${CMAKE_CURRENT_LIST_DIR}/run_main.cc)
 target_link_libraries(distcron-run PRIVATE distcron_process distcron_flags)
-target_link_options(distcron-run PRIVATE ${distcron_static_link} -Wl,--gc-sections)
+target_link_options(distcron-run PRIVATE ${distcron_static_link})
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT DISTCRON_SANITIZE)
+  set(stub_sources ${CMAKE_CURRENT_LIST_DIR}/run_start.cc ${CMAKE_CURRENT_LIST_DIR}/run_syscalls.cc)
+  target_sources(distcron-run PRIVATE ${stub_sources})
+  set_source_files_properties(${stub_sources} PROPERTIES COMPILE_OPTIONS
+    "-O2;-ffreestanding;-fno-builtin;-fno-stack-protector;-fno-exceptions;-U_FORTIFY_SOURCE")
+  target_link_options(distcron-run PRIVATE -nostdlib)
+endif()
 
 find_library(DISTCRON_PAM_LIBRARY pam REQUIRED)
 add_executable(distcron-run-pam ${CMAKE_CURRENT_LIST_DIR}/run_pam_main.cc)

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "process/stub.h"
+#include "process/text_buffer.h"
 
 namespace {
 
@@ -20,7 +20,9 @@ using distcron::process::UserInfo;
 void describe_nameless_user(UserInfo& info) {
   info.uid = ::geteuid();
   info.gid = ::getegid();
-  std::snprintf(info.name.data(), info.name.size(), "%u", info.uid);
+  distcron::process::TextBuffer<16> name;
+  name.add(info.uid);
+  (void)distcron::process::copy_text(name.c_str(), info.name.data(), info.name.size());
   (void)distcron::process::copy_text("/", info.home.data(), info.home.size());
   (void)distcron::process::copy_text("/bin/sh", info.shell.data(), info.shell.size());
 }

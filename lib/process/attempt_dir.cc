@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/attempt_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <ctime>
+
+#include "process/dir_reader.h"
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
@@ -20,38 +20,33 @@ constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr const char* kRecord = "end";
 constexpr const char* kRecordTmp = "end.tmp";
 constexpr int kLockTries = 100;
-using NameBuffer = std::array<char, 32>;
+using Name = TextBuffer<32>;
 
-NameBuffer number_name(std::int64_t number) {
-  NameBuffer name{};
-  std::snprintf(name.data(), name.size(), "%lld", static_cast<long long>(number));
+Name number_name(std::int64_t number) {
+  Name name;
+  name.add(number);
   return name;
 }
 
 int open_dir(int parent, std::int64_t number, bool makes, bool& is_new, UniqueFd& dir) {
-  const NameBuffer name = number_name(number);
+  const Name name = number_name(number);
   if (makes) {
-    is_new = ::mkdirat(parent, name.data(), 0750) == 0;
+    is_new = ::mkdirat(parent, name.c_str(), 0750) == 0;
     if (!is_new && errno != EEXIST) return errno;
   }
-  dir.reset(::openat(parent, name.data(), kDirFlags));
+  dir.reset(::openat(parent, name.c_str(), kDirFlags));
   return dir ? 0 : errno;
 }
 
 int empty_dir(int dir) {
-  const int copy = ::openat(dir, ".", kDirFlags);
-  DIR* list = copy >= 0 ? ::fdopendir(copy) : nullptr;
-  if (list == nullptr) {
-    const int open_errno = errno;
-    if (copy >= 0) ::close(copy);
-    return open_errno;
-  }
+  const UniqueFd copy(::openat(dir, ".", kDirFlags));
+  if (!copy) return errno;
+  DirReader reader(copy.get());
   int result = 0;
-  while (const dirent* entry = ::readdir(list)) {
-    if (entry->d_name[0] == '.') continue;
-    if (::unlinkat(dir, entry->d_name, 0) != 0) result = errno;
+  while (const char* name = reader.next()) {
+    if (name[0] == '.') continue;
+    if (::unlinkat(dir, name, 0) != 0) result = errno;
   }
-  ::closedir(list);
   return result;
 }
 
@@ -93,10 +88,9 @@ int store_end_record(int dir, int record_file, const EndRecord& record) {
 }
 
 int load_end_record(int out_fd, RunKey key, EndRecord& record) {
-  std::array<char, 80> path{};
-  std::snprintf(path.data(), path.size(), "%lld/%d/%s", static_cast<long long>(key.run_id),
-                static_cast<int>(key.attempt), kRecord);
-  const UniqueFd fd(::openat(out_fd, path.data(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  TextBuffer<80> path;
+  path.add(key.run_id).add("/").add(key.attempt).add("/").add(kRecord);
+  const UniqueFd fd(::openat(out_fd, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return errno;
   EndRecordBytes bytes{};
   const ssize_t got = ::pread(fd.get(), bytes.data(), bytes.size(), 0);
@@ -113,8 +107,8 @@ int remove_attempt_dir(int out_fd, RunKey key) {
   if (const int e = open_dir(out_fd, key.run_id, false, is_new, run_dir)) return e;
   if (const int e = open_dir(run_dir.get(), key.attempt, false, is_new, dir)) return e;
   if (const int e = empty_dir(dir.get())) return e;
-  if (::unlinkat(run_dir.get(), number_name(key.attempt).data(), AT_REMOVEDIR) != 0) return errno;
-  ::unlinkat(out_fd, number_name(key.run_id).data(), AT_REMOVEDIR);  // fails while others are there
+  if (::unlinkat(run_dir.get(), number_name(key.attempt).c_str(), AT_REMOVEDIR) != 0) return errno;
+  ::unlinkat(out_fd, number_name(key.run_id).c_str(), AT_REMOVEDIR);  // fails while others are there
   return 0;
 }
 

@@ -98,16 +98,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-Spawner::Spawner(std::string path, std::vector<std::string> args, std::vector<std::string> env)
-    : path_(std::move(path)),
-      args_(std::move(args)),
-      env_(std::move(env)),
-      argv_(pointers(args_)),
-      envp_(pointers(env_)) {}
+Spawner::Spawner(std::string path, std::vector<std::string> args)
+    : path_(std::move(path)), args_(std::move(args)), argv_(pointers(args_)) {}
 
 SpawnResult Spawner::spawn() {
   int pidfd = -1;
-  ExecOrder order{path_.c_str(), argv_.data(), envp_.data(), 0};
+  char* no_environment = nullptr;
+  ExecOrder order{path_.c_str(), argv_.data(), &no_environment, 0};
   clone_args args{};
   args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_FILES;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);

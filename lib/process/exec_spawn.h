@@ -20,8 +20,8 @@ struct SpawnResult {
 
 class Spawner {
  public:
-  /// `path` of the stub, its constant arguments and its environment ("K=V").
-  Spawner(std::string path, std::vector<std::string> args, std::vector<std::string> env);
+  /// `path` of the stub and its constant arguments; its environment is empty.
+  Spawner(std::string path, std::vector<std::string> args);
 
   /// The new process has the descriptors 0 to kFdFirstFree-1 of this one and no others: put plan
   /// and release pipe in place first.
@@ -30,9 +30,7 @@ class Spawner {
  private:
   std::string path_;
   std::vector<std::string> args_;
-  std::vector<std::string> env_;
   std::vector<char*> argv_;
-  std::vector<char*> envp_;
 };
 
 /// Forks into the cgroup of `cgroup_fd` a child that ends at once. 0, or an errno.

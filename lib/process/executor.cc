@@ -161,17 +161,10 @@ void Executor::make_spawner() {
   unsigned flags = 0;
   if (cgroup_.jobs) flags |= kStubHasCgroup;
   if (has_oom_score()) flags |= kStubResetsOomScore;
-  std::vector<std::string> env;
-  if (options_.has_failpoints) {
-    flags |= kStubFailpoints;
-    const char* name = std::getenv("DISTCRON_FAILPOINT");
-    if (name != nullptr) env.push_back(std::string("DISTCRON_FAILPOINT=") + name);
-  }
   const auto number = [](auto value) { return std::to_string(value); };
   spawner_.emplace_back(path,
                         std::vector<std::string>{"distcron-run", number(open_files_.rlim_cur),
-                                                 number(open_files_.rlim_max), number(flags)},
-                        env);
+                                                 number(open_files_.rlim_max), number(flags)});
 }
 
 void Executor::fail_here(const char* name) const {

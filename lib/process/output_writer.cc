@@ -6,18 +6,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
 namespace {
 constexpr std::int64_t kLimitMin = 4'096;
-using NameBuffer = std::array<char, 64>;
+using Name = TextBuffer<64>;
 
-NameBuffer file_name(const char* name, std::int64_t start) {
-  NameBuffer buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%s.%lld", name, static_cast<long long>(start));
-  return buffer;
+Name file_name(const char* name, std::int64_t start) {
+  Name file;
+  file.add(name).add(".").add(start);
+  return file;
 }
 }  // namespace
 
@@ -40,14 +41,14 @@ void OutputWriter::fail(int sys_errno) {
 }
 
 void OutputWriter::forget_oldest_tail() {
-  ::unlinkat(dir_, file_name(name_, tail_[0].start).data(), 0);
+  ::unlinkat(dir_, file_name(name_, tail_[0].start).c_str(), 0);
   tail_[0] = tail_[1];
   pieces_ = 2;
 }
 
 bool OutputWriter::open_piece() {
-  const NameBuffer file = file_name(name_, written_);
-  const int fd = ::openat(dir_, file.data(),
+  const Name file = file_name(name_, written_);
+  const int fd = ::openat(dir_, file.c_str(),
                           O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
   if (fd < 0) {
     fail(errno);

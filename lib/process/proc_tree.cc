@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/proc_tree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
+
+#include "base/unique_fd.h"
+#include "process/dir_reader.h"
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
@@ -29,7 +30,7 @@ struct Table {
   std::array<Entry, kProcessesMax> entries;
   std::size_t count;
 };
-Table table;  // static: 768 KiB that exist only once touched
+constinit Table table{};  // static: 768 KiB that exist only once touched
 
 struct Stat {
   char state = 0;
@@ -38,9 +39,9 @@ struct Stat {
 };
 
 bool read_stat(pid_t pid, Stat& stat) {
-  std::array<char, 64> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
-  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+  TextBuffer<64> path;
+  path.add("/proc/").add(pid).add("/stat");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   std::array<char, 1024> text{};
   const ssize_t got = ::read(fd, text.data(), text.size() - 1);
@@ -51,29 +52,30 @@ bool read_stat(pid_t pid, Stat& stat) {
   if (at == nullptr || at[1] != ' ') return false;
   at += 2;
   stat.state = *at;
-  char* next = nullptr;
-  stat.parent = static_cast<pid_t>(std::strtol(at + 1, &next, 10));
+  const char* next = at + 2;
+  stat.parent = static_cast<pid_t>(take_decimal(next));
   for (int field = 5; field < 22; ++field) {
     next = std::strchr(next + 1, ' ');
     if (next == nullptr) return false;
   }
-  stat.starttime = std::strtoull(next, nullptr, 10);
+  ++next;
+  stat.starttime = take_decimal(next);
   return true;
 }
 
 bool load_table() {
-  DIR* dir = ::opendir("/proc");
-  if (dir == nullptr) return false;
+  const UniqueFd dir(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir) return false;
   table.count = 0;
-  while (const dirent* entry = ::readdir(dir)) {
-    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-    const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+  DirReader reader(dir.get());
+  while (const char* name = reader.next()) {
+    if (*name < '1' || *name > '9') continue;
+    const auto pid = static_cast<pid_t>(take_decimal(name));
     Stat stat;
     // Zombies count too: a leader that left its threads behind looks like one.
     if (table.count == kProcessesMax || !read_stat(pid, stat)) continue;
     table.entries[table.count++] = {pid, stat.parent, false};
   }
-  ::closedir(dir);
   std::sort(table.entries.begin(), table.entries.begin() + static_cast<std::ptrdiff_t>(table.count),
             [](const Entry& a, const Entry& b) { return a.pid < b.pid; });
   return true;

@@ -13,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -23,6 +22,7 @@
 #include "process/proc_tree.h"
 #include "process/stub_child.h"
 #include "process/stub_loop.h"
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
@@ -31,7 +31,7 @@ namespace {
 constexpr int kExitNoRecord = 1;
 constexpr int kOpenFlags = O_CLOEXEC;
 
-UserInfo user_info;  // static: 270 KiB that exist only once touched
+constinit UserInfo user_info{};  // static: 270 KiB that exist only once touched
 
 /// What the start of a run needs; one per process.
 struct Start {
@@ -43,11 +43,11 @@ struct Start {
   UniqueFd dir;
   UniqueFd record_file;
   UniqueFd script_copy;
-  std::array<char, 96> script_path{};
-  std::array<char, 48> script_name{};
+  TextBuffer<512> script_path;
+  TextBuffer<48> script_name;
   const UserBackend* backend = nullptr;
 };
-Start start;
+constinit Start start;
 
 /// Ends the stub with a record that says why nothing has run.
 [[noreturn]] void give_up(Step step, int sys_errno, EndHow how = EndHow::kSetupFailed) {
@@ -59,7 +59,7 @@ Start start;
   const bool has_file = start.dir && start.record_file;
   const bool ok =
       has_file && store_end_record(start.dir.get(), start.record_file.get(), start.record) == 0;
-  if (start.script_name[0] != '\0') ::unlinkat(kFdScripts, start.script_name.data(), 0);
+  if (!start.script_name.is_empty()) ::unlinkat(kFdScripts, start.script_name.c_str(), 0);
   ::_exit(ok ? 0 : kExitNoRecord);
 }
 
@@ -77,9 +77,12 @@ std::span<const std::byte> map_plan() {
 
 bool parse_args(int argc, char** argv) {
   if (argc != kArgCount) return false;
-  start.open_files.rlim_cur = std::strtoull(argv[kArgNofileSoft], nullptr, 10);
-  start.open_files.rlim_max = std::strtoull(argv[kArgNofileHard], nullptr, 10);
-  start.flags = static_cast<unsigned>(std::strtoul(argv[kArgFlags], nullptr, 10));
+  const char* soft = argv[kArgNofileSoft];
+  const char* hard = argv[kArgNofileHard];
+  const char* flags = argv[kArgFlags];
+  start.open_files.rlim_cur = take_decimal(soft);
+  start.open_files.rlim_max = take_decimal(hard);
+  start.flags = static_cast<unsigned>(take_decimal(flags));
   return true;
 }
 
@@ -93,8 +96,9 @@ void block_signals() {
   std::array<char, PATH_MAX> path{};
   const ssize_t got = ::readlink("/proc/self/exe", path.data(), path.size() - 8);
   if (got <= 0) give_up(Step::kUser, errno);
-  std::strcat(path.data(), "-pam");
-  ::execv(path.data(), argv);
+  std::memcpy(path.data() + got, "-pam", 5);
+  char* no_environment = nullptr;
+  ::execve(path.data(), argv, &no_environment);
   give_up(Step::kUser, errno);
 }
 
@@ -130,9 +134,9 @@ UniqueFd memory_file(const char* name, std::string_view bytes, Step step) {
   UniqueFd file(static_cast<int>(::syscall(SYS_memfd_create, name, 1U /* MFD_CLOEXEC */)));
   if (!file || !write_all(file.get(), bytes)) give_up(step, errno);
   // Read-only for the job, and shared with nobody.
-  std::array<char, 32> path{};
-  std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", file.get());
-  UniqueFd reader(::open(path.data(), O_RDONLY | kOpenFlags));
+  TextBuffer<32> path;
+  path.add("/proc/self/fd/").add(file.get());
+  UniqueFd reader(::open(path.c_str(), O_RDONLY | kOpenFlags));
   if (!reader) give_up(step, errno);
   return reader;
 }
@@ -140,24 +144,20 @@ UniqueFd memory_file(const char* name, std::string_view bytes, Step step) {
 /// Puts the script into a file that only the job's user can read, and a copy into memory.
 void store_script() {
   if (start.plan.script.empty()) return;
-  std::snprintf(start.script_name.data(), start.script_name.size(), "%lld-%d",
-                static_cast<long long>(start.record.run_id), start.record.attempt);
-  ::unlinkat(kFdScripts, start.script_name.data(), 0);
-  const UniqueFd file(::openat(kFdScripts, start.script_name.data(),
+  start.script_name.add(start.record.run_id).add("-").add(start.record.attempt);
+  ::unlinkat(kFdScripts, start.script_name.c_str(), 0);
+  const UniqueFd file(::openat(kFdScripts, start.script_name.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | kOpenFlags, 0500));
   if (!file || !write_all(file.get(), start.plan.script)) give_up(Step::kScript, errno);
   if (start.is_root && ::fchown(file.get(), user_info.uid, user_info.gid) != 0) {
     give_up(Step::kScript, errno);
   }
-  std::array<char, 32> dir_path{};
+  TextBuffer<32> link;
+  link.add("/proc/self/fd/").add(kFdScripts);
   std::array<char, PATH_MAX> dir{};
-  std::snprintf(dir_path.data(), dir_path.size(), "/proc/self/fd/%d", kFdScripts);
-  const ssize_t got = ::readlink(dir_path.data(), dir.data(), dir.size() - 1);
-  const int wanted = std::snprintf(start.script_path.data(), start.script_path.size(), "%s/%s",
-                                   dir.data(), start.script_name.data());
-  if (got <= 0 || wanted >= static_cast<int>(start.script_path.size())) {
-    start.script_path[0] = '\0';
-  }
+  const ssize_t got = ::readlink(link.c_str(), dir.data(), dir.size() - 1);
+  if (got > 0) start.script_path.add(dir.data()).add("/").add(start.script_name.c_str());
+  if (!start.script_path.is_whole()) start.script_path.clear();  // the copy in memory serves
   start.script_copy = memory_file("distcron-script", start.plan.script, Step::kScript);
 }
 
@@ -197,7 +197,7 @@ void fill_setup(ChildSetup& setup) {
   setup.envp = make_job_env(start.plan, user_info, start.backend->session_env());
   if (setup.envp == nullptr) give_up(Step::kEnv, ENOMEM);
   setup.search_path = find_env(setup.envp, "PATH");
-  setup.script_path = start.script_path[0] != '\0' ? start.script_path.data() : nullptr;
+  setup.script_path = start.script_path.is_empty() ? nullptr : start.script_path.c_str();
   setup.script_copy_fd = start.script_copy.get();
   setup.release_fd = kFdRelease;
   setup.open_files = start.open_files;
@@ -290,7 +290,7 @@ int run_stub(int argc, char** argv, const UserBackend& backend) {
   backend.close_session();
   start.record.ended_wall_us = wall_now_us();
   start.record.ended_boot_us = boot_now_us();
-  if (start.script_name[0] != '\0') ::unlinkat(kFdScripts, start.script_name.data(), 0);
+  if (!start.script_name.is_empty()) ::unlinkat(kFdScripts, start.script_name.c_str(), 0);
   const int stored = store_end_record(start.dir.get(), start.record_file.get(), start.record);
   return stored == 0 ? 0 : kExitNoRecord;
 }

@@ -36,7 +36,7 @@ enum StubArg : int {
   kArgFlags,
   kArgCount,
 };
-enum StubFlag : unsigned { kStubHasCgroup = 1, kStubResetsOomScore = 2, kStubFailpoints = 4 };
+enum StubFlag : unsigned { kStubHasCgroup = 1, kStubResetsOomScore = 2 };
 
 /// What differs between the static program and the one with NSS and PAM. Function pointers and not
 /// virtual functions: those would pull the C++ run-time into the static program.

@@ -2,7 +2,6 @@
 #include "process/stub_child.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,16 +11,17 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "process/proc_tree.h"
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
 namespace {
 
 constexpr int kLastCapGuess = 63;
+constexpr std::size_t kPathMax = 4'096;
 
 [[noreturn]] void quit(const ChildSetup& setup, ChildSays says, Step step, int sys_errno) {
   const ChildReport report{says, step, sys_errno, wall_now_us(), boot_now_us()};
@@ -88,7 +88,7 @@ bool has_dropped(const UserInfo& user) {
   if (rgid != user.gid || egid != user.gid || sgid != user.gid) return false;
   if (::getgroups(0, nullptr) != static_cast<int>(user.group_count)) return false;
   if (user.uid == 0) return true;
-  return ::setuid(0) != 0 && ::seteuid(0) != 0;
+  return ::syscall(SYS_setuid, 0) != 0 && ::syscall(SYS_setresuid, -1, 0, -1) != 0;
 }
 
 /// The child's own capabilities are gone with the uid; this closes the ways to get some back.
@@ -124,9 +124,11 @@ void drop_privileges(const ChildSetup& setup) {
   const bool keeps_sudo = !is_native || !setup.plan->has(kPlanNoNewPrivs);
   if (setup.is_root) {
     if (!keeps_sudo && user.uid != 0) need(setup, Step::kCaps, drop_bounding_set());
-    need(setup, Step::kGroups, ::setgroups(user.group_count, user.groups.data()) == 0);
-    need(setup, Step::kGid, ::setresgid(user.gid, user.gid, user.gid) == 0);
-    need(setup, Step::kUid, ::setresuid(user.uid, user.uid, user.uid) == 0);
+    // System calls, not glibc's wrappers: those also look for other threads.
+    need(setup, Step::kGroups,
+         ::syscall(SYS_setgroups, user.group_count, user.groups.data()) == 0);
+    need(setup, Step::kGid, ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0);
+    need(setup, Step::kUid, ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0);
     need(setup, Step::kVerify, has_dropped(user));
     if (is_native && user.uid != 0) need(setup, Step::kCaps, drop_capabilities());
   }
@@ -212,16 +214,17 @@ void exec_in_path(const ChildSetup& setup) {
     if (name_bytes != 0) exec_path(setup, name);
     return;
   }
-  std::array<char, 4'096> path{};
+  TextBuffer<kPathMax> path;
   int worst = ENOENT;
   const char* at = setup.search_path;
   while (at != nullptr) {
     const char* end = std::strchr(at, ':');
     const std::size_t bytes = end != nullptr ? static_cast<std::size_t>(end - at) : std::strlen(at);
-    if (bytes + name_bytes + 2 < path.size()) {
+    if (bytes + name_bytes + 3 < kPathMax) {
       const char* slash = bytes == 0 ? "." : "";
-      std::snprintf(path.data(), path.size(), "%.*s%s/%s", static_cast<int>(bytes), at, slash, name);
-      exec_path(setup, path.data());
+      path.clear();
+      path.add({at, bytes}).add(slash).add("/").add(name);
+      exec_path(setup, path.c_str());
       if (errno == EACCES) worst = EACCES;
       if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return;
     }

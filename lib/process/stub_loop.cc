@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kReadMax = std::size_t{64} << 10U;
 constexpr int kReadsPerTurn = 4;  // 256 KiB
-std::array<std::byte, kReadMax> buffer;
+constinit std::array<std::byte, kReadMax> buffer{};
 
 int open_signals() {
   const auto bit = [](int signum) { return 1UL << static_cast<unsigned>(signum - 1); };
