@@ -5,7 +5,8 @@ we would import, user by user and byte by byte.
 
 The packages are fetched with apt-get download into a temporary folder, unpacked, never installed.
 Their schedules are made due each minute and a recorder takes the place of the shell, so nothing of
-them is run. DISTCRON_PACKAGES names others.
+them is run. DISTCRON_PACKAGES names others,
+DISTCRON_DOWNLOADS a folder that keeps them.
 """
 
 import os
@@ -27,15 +28,25 @@ FILES_MIN = 8
 
 
 def fetch(directory):
-    """Downloads what exists; returns {package: path}."""
+    """Downloads what exists and is not there yet; returns {package: path}."""
     listed = subprocess.run(["apt-cache", "madison", *PACKAGES], capture_output=True, text=True,
                             check=False).stdout
-    known = sorted({line.split("|")[0].strip() for line in listed.splitlines()})
-    for package in known:
-        subprocess.run(["apt-get", "-q", "download", package], cwd=directory, capture_output=True,
-                       check=False, timeout=120)
-    return {name.split("_")[0]: os.path.join(directory, name) for name in os.listdir(directory)
-            if name.endswith(".deb")}
+    known = {line.split("|")[0].strip() for line in listed.splitlines()}
+
+    def present():
+        return {name.split("_")[0]: os.path.join(directory, name)
+                for name in sorted(os.listdir(directory)) if name.endswith(".deb")}
+
+    def download(packages):
+        subprocess.run(["apt-get", "-q", "download", *packages], cwd=directory,
+                       capture_output=True, check=False, timeout=200)
+
+    wanted = sorted(known - set(present()))
+    if wanted:
+        download(wanted)
+    for package in sorted(known - set(present())):  # one bad package stops apt-get at once
+        download([package])
+    return present()
 
 
 def tables_of(package_file):
@@ -75,6 +86,8 @@ class PackagesTest(unittest.TestCase):
     def setUpClass(cls):
         cls.tables = {}
         with tempfile.TemporaryDirectory(prefix="distcron-packages-") as directory:
+            directory = os.environ.get("DISTCRON_DOWNLOADS", directory)
+            os.makedirs(directory, exist_ok=True)
             os.chmod(directory, 0o777)
             for package, path in sorted(fetch(directory).items()):
                 for name, table in tables_of(path).items():
