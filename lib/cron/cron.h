@@ -43,13 +43,15 @@ struct ParsedPrefix {
 /// True for kReboot and kNever as well, false for kEvery and kAt.
 [[nodiscard]] bool never_fires(const Schedule& schedule);
 
-/// Next instant strictly after `after` at which `schedule` is due in `zone`; whole seconds except
-/// for kEvery with a finer interval. nullopt when there is none within 50 years, and for kReboot
-/// and kNever. Allocates nothing. Clock changes follow `schedule.dst`:
-/// vixie: a fixed-time job (is_fixed_time()) of which a local time falls into a gap of less than
-/// 3 h is due once, at the first instant after the gap; of a repeat of at most 3 h only the first
-/// pass counts. All other jobs are due at each real instant whose local time matches.
-/// Source: cron(8) of Debian, cron.c. differs: one run per gap, not one per slot in it.
+/// Next instant strictly after `after` at which `schedule` is due in `zone`, a whole second.
+/// nullopt when there is none within 50 years, and for kReboot and kNever. Allocates nothing. Clock
+/// changes follow `schedule.dst`: vixie: a fixed-time job (is_fixed_time()) of which a local time
+/// falls into a gap of less than 3 h is due once, at the first instant after the gap; of a repeat
+/// of at most 3 h only the first pass counts. All other jobs are due at each real instant whose
+/// local time matches. `@at` with a local time follows the rule of fixed-time jobs, and is due once
+/// at most. skip: no job is due for a local time in a gap, or in a pass after the first. both: no
+/// job is due for a local time in a gap; each pass counts. Source: cron(8) of Debian, cron.c.
+/// differs: one run per gap, not one per slot in it.
 [[nodiscard]] std::optional<WallTime> next(const Schedule& schedule, WallTime after,
                                            const Zone& zone);
 
@@ -65,6 +67,16 @@ struct SlotInfo {
 /// Details of one slot; nullopt when `at` is not one.
 [[nodiscard]] std::optional<SlotInfo> slot_info(const Schedule& schedule, WallTime at,
                                                 const Zone& zone);
+
+struct CalendarGap {
+  WallTime at;                             ///< First instant after the gap.
+  std::vector<std::string> skipped_local;  ///< Local times that are lost; at most 64.
+};
+
+/// Gaps of 3 h or more that end in (after, until] and swallow times of a fixed-time job: these are
+/// not made up for, and are to be recorded as skipped (a change of calendar, as Samoa's in 2011).
+[[nodiscard]] std::vector<CalendarGap> calendar_gaps(const Schedule& schedule, WallTime after,
+                                                     WallTime until, const Zone& zone);
 
 /// The schedule in words, such as "at 02:30 on Monday to Friday".
 [[nodiscard]] std::string describe(const Schedule& schedule);

@@ -17,10 +17,9 @@ constexpr int kTimesMax = 4;
 
 std::string clock_text(int hour, int minute, int second) {
   std::array<char, 16> text{};
-  const int length = second == 0
-                         ? std::snprintf(text.data(), text.size(), "%02d:%02d", hour, minute)
-                         : std::snprintf(text.data(), text.size(), "%02d:%02d:%02d", hour, minute,
-                                         second);
+  const int length =
+      second == 0 ? std::snprintf(text.data(), text.size(), "%02d:%02d", hour, minute)
+                  : std::snprintf(text.data(), text.size(), "%02d:%02d:%02d", hour, minute, second);
   return std::string(text.data(), static_cast<std::size_t>(length));
 }
 
@@ -100,7 +99,8 @@ std::string years_text(const Schedule& schedule) {
   for (int year = kYearMin; year <= kYearMax; ++year) {
     if (!schedule.allows_year(year)) continue;
     int last = year;
-    while (last < kYearMax && schedule.allows_year(last + 1)) ++last;
+    while (last < kYearMax && schedule.allows_year(last + 1))
+      ++last;
     std::string item = std::to_string(year);
     if (last > year) item += " to " + std::to_string(last);
     text = joined(std::move(text), ", ", item);
@@ -137,8 +137,10 @@ std::string describe(const Schedule& schedule) {
       text.pop_back();
       return "once at " + text + " local time";
     }
-    case ScheduleKind::kReboot: return "once at each boot";
-    case ScheduleKind::kNever: return "never";
+    case ScheduleKind::kReboot:
+      return "once at each boot";
+    case ScheduleKind::kNever:
+      return "never";
   }
   return "never";
 }

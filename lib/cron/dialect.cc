@@ -10,23 +10,34 @@ namespace distcron::cron {
 
 std::string_view name_of(Dialect dialect) {
   switch (dialect) {
-    case Dialect::kNative: return "native";
-    case Dialect::kSeconds: return "seconds";
-    case Dialect::kSeconds5: return "seconds5";
-    case Dialect::kDebian: return "debian";
-    case Dialect::kCronie: return "cronie";
-    case Dialect::kSupercronic: return "supercronic";
-    case Dialect::kQuartz: return "quartz";
-    case Dialect::kCronexpr: return "cronexpr";
+    case Dialect::kNative:
+      return "native";
+    case Dialect::kSeconds:
+      return "seconds";
+    case Dialect::kSeconds5:
+      return "seconds5";
+    case Dialect::kDebian:
+      return "debian";
+    case Dialect::kCronie:
+      return "cronie";
+    case Dialect::kSupercronic:
+      return "supercronic";
+    case Dialect::kQuartz:
+      return "quartz";
+    case Dialect::kCronexpr:
+      return "cronexpr";
   }
   return "unknown";
 }
 
 std::string_view name_of(DstMode mode) {
   switch (mode) {
-    case DstMode::kVixie: return "vixie";
-    case DstMode::kSkip: return "skip";
-    case DstMode::kBoth: return "both";
+    case DstMode::kVixie:
+      return "vixie";
+    case DstMode::kSkip:
+      return "skip";
+    case DstMode::kBoth:
+      return "both";
   }
   return "unknown";
 }
@@ -44,13 +55,16 @@ auto parse_name(std::string_view name, std::string_view what, const Values& valu
     all += (all.empty() ? "" : ", ") + known.back();
   }
   const auto near = suggest(name, known);
-  return fail_hint(ErrorCode::kInvalid, "unknown " + std::string(what) + " \"" + std::string(name) + "\"",
+  return fail_hint(ErrorCode::kInvalid,
+                   "unknown " + std::string(what) + " \"" + std::string(name) + "\"",
                    near.empty() ? "one of " + all : "did you mean " + near.front() + "?");
 }
 
 }  // namespace
 
-Result<Dialect> parse_dialect(std::string_view name) { return parse_name(name, "dialect", kDialects); }
+Result<Dialect> parse_dialect(std::string_view name) {
+  return parse_name(name, "dialect", kDialects);
+}
 
 Result<DstMode> parse_dst_mode(std::string_view name) {
   return parse_name(name, "clock-change mode", kDstModes);

@@ -13,18 +13,18 @@ namespace distcron::cron {
 
 /// Whose grammar a text is read with.
 enum class Dialect : std::uint8_t {
-  kNative,        ///< Five fields, Debian's day rule, specials, macros, @every, @at.
-  kSeconds,       ///< Six fields, seconds first; otherwise native.
-  kSeconds5,      ///< Five fields: second minute hour day month; otherwise native.
-  kDebian,        ///< Exactly what Debian cron 3.0pl1-162 accepts.
-  kCronie,        ///< Exactly what cronie 1.7.2 accepts.
-  kSupercronic,   ///< Exactly what supercronic 0.2.48 accepts.
-  kQuartz,        ///< Six or seven fields, second ... [year], days of the week 1-7 = SUN-SAT.
-  kCronexpr,      ///< gorhill/cronexpr: 5 fields, 6 = with year, 7 = second ... year.
+  kNative,       ///< Five fields, Debian's day rule, specials, macros, @every, @at.
+  kSeconds,      ///< Six fields, seconds first; otherwise native.
+  kSeconds5,     ///< Five fields: second minute hour day month; otherwise native.
+  kDebian,       ///< Exactly what Debian cron 3.0pl1-162 accepts.
+  kCronie,       ///< Exactly what cronie 1.7.2 accepts.
+  kSupercronic,  ///< Exactly what supercronic 0.2.48 accepts.
+  kQuartz,       ///< Six or seven fields, second ... [year], days of the week 1-7 = SUN-SAT.
+  kCronexpr,     ///< gorhill/cronexpr: 5 fields, 6 = with year, 7 = second ... year.
 };
-inline constexpr std::array kDialects = {
-    Dialect::kNative, Dialect::kSeconds,     Dialect::kSeconds5, Dialect::kDebian,
-    Dialect::kCronie, Dialect::kSupercronic, Dialect::kQuartz,   Dialect::kCronexpr};
+inline constexpr std::array kDialects = {Dialect::kNative, Dialect::kSeconds, Dialect::kSeconds5,
+                                         Dialect::kDebian, Dialect::kCronie,  Dialect::kSupercronic,
+                                         Dialect::kQuartz, Dialect::kCronexpr};
 
 /// What happens to local times that a clock change skips or repeats.
 enum class DstMode : std::uint8_t {

@@ -106,7 +106,8 @@ std::vector<FieldCheck> explain_fields(const Schedule& schedule, WallTime at, co
                           (ok ? " is one of the years" : " is not one of the years")});
   }
   bool all_ok = true;
-  for (const FieldCheck& check : checks) all_ok = all_ok && check.ok;
+  for (const FieldCheck& check : checks)
+    all_ok = all_ok && check.ok;
   const bool whole_second = at == wall_from_seconds(epoch_seconds(at));
   if (all_ok && !whole_second) {
     checks.push_back({"second", false, "slots are at whole seconds"});
@@ -126,11 +127,18 @@ std::vector<FieldCheck> explain_match(const Schedule& schedule, WallTime at, con
   const bool ok = matches(schedule, at, zone);
   std::string text = describe(schedule);
   switch (schedule.kind) {
-    case ScheduleKind::kEvery: text += ok ? ": a multiple since 1970" : ": not a multiple since 1970"; break;
-    case ScheduleKind::kAt: text += ok ? ": this instant" : ": another instant"; break;
-    case ScheduleKind::kReboot: text += ": has no planned time"; break;
+    case ScheduleKind::kEvery:
+      text += ok ? ": a multiple since 1970" : ": not a multiple since 1970";
+      break;
+    case ScheduleKind::kAt:
+      text += ok ? ": this instant" : ": another instant";
+      break;
+    case ScheduleKind::kReboot:
+      text += ": has no planned time";
+      break;
     case ScheduleKind::kFields:
-    case ScheduleKind::kNever: break;
+    case ScheduleKind::kNever:
+      break;
   }
   return {{"schedule", ok, std::move(text)}};
 }

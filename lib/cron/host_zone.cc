@@ -38,7 +38,8 @@ std::string name_in_file(const char* path) {
   const bool ok = std::fgets(line.data(), static_cast<int>(line.size()), file) != nullptr;
   std::fclose(file);
   std::string_view text(line.data());
-  while (!text.empty() && text.back() <= ' ') text.remove_suffix(1);
+  while (!text.empty() && text.back() <= ' ')
+    text.remove_suffix(1);
   return ok ? std::string(text) : std::string();
 }
 

@@ -14,7 +14,8 @@ namespace {
 /// Instants outside are not looked at: years 1 to 9900.
 constexpr std::int64_t kTimeMin = days_from_civil(1, 1, 1) * kSecondsPerDay;
 constexpr std::int64_t kTimeMax = days_from_civil(9900, 1, 1) * kSecondsPerDay;
-constexpr std::int64_t kSearchSeconds = (kSearchYears * std::int64_t{1461} / 4 + 1) * kSecondsPerDay;
+constexpr std::int64_t kSearchSeconds =
+    (kSearchYears * std::int64_t{1461} / 4 + 1) * kSecondsPerDay;
 /// No UTC offset is larger.
 constexpr std::int64_t kOffsetMax = 26 * 3600;
 /// A gap of this length or longer is a new calendar (Apia 2011), not a clock change: no catch-up.
@@ -29,9 +30,12 @@ inline bool catches_up(const Schedule& schedule) {
 /// First instant of the segment from which local times count as new for `schedule`.
 inline std::int64_t fresh_from(const Schedule& schedule, const ZoneSegment& segment) {
   switch (schedule.dst) {
-    case DstMode::kVixie: return schedule.is_fixed_time() ? segment.fresh_short : segment.begin;
-    case DstMode::kSkip: return segment.fresh_any;
-    case DstMode::kBoth: return segment.begin;
+    case DstMode::kVixie:
+      return schedule.is_fixed_time() ? segment.fresh_short : segment.begin;
+    case DstMode::kSkip:
+      return segment.fresh_any;
+    case DstMode::kBoth:
+      return segment.begin;
   }
   return segment.begin;
 }
@@ -106,16 +110,36 @@ std::int64_t instant_of(const Schedule& schedule, const Zone& zone) {
 /// First slot at or after `from` (whole seconds), or kNoTime.
 std::int64_t first_at_or_after(const Schedule& schedule, std::int64_t from, const Zone& zone) {
   switch (schedule.kind) {
-    case ScheduleKind::kFields: return first_slot(schedule, from, zone);
-    case ScheduleKind::kEvery: return first_interval(schedule, from);
+    case ScheduleKind::kFields:
+      return first_slot(schedule, from, zone);
+    case ScheduleKind::kEvery:
+      return first_interval(schedule, from);
     case ScheduleKind::kAt: {
       const std::int64_t at = instant_of(schedule, zone);
       return at >= from ? at : kNoTime;
     }
     case ScheduleKind::kReboot:
-    case ScheduleKind::kNever: return kNoTime;
+    case ScheduleKind::kNever:
+      return kNoTime;
   }
   return kNoTime;
+}
+
+std::string local_text(std::int64_t local_seconds) {
+  std::string text = format_utc(wall_from_seconds(local_seconds));
+  text[10] = ' ';
+  text.pop_back();
+  return text;
+}
+
+/// The matching local times in [from, to), at most kIntendedMax.
+std::vector<std::string> local_texts(const Schedule& schedule, std::int64_t from, std::int64_t to) {
+  std::vector<std::string> texts;
+  for (std::int64_t at = first_local(schedule, from); at < to && texts.size() < kIntendedMax;
+       at = first_local(schedule, at + 1)) {
+    texts.push_back(local_text(at));
+  }
+  return texts;
 }
 
 }  // namespace
@@ -140,35 +164,44 @@ std::optional<SlotInfo> slot_info(const Schedule& schedule, WallTime at, const Z
   const ZoneSegment& segment = zone.segments()[zone.segment_of(instant)];
   const std::int64_t local = instant + segment.offset;
   const bool after_gap = instant == segment.begin && segment.jump > 0 && segment.jump < kGapLimit;
-  const auto text_of = [](std::int64_t local_seconds) {
-    std::string text = format_utc(wall_from_seconds(local_seconds));
-    text[10] = ' ';
-    text.pop_back();
-    return text;
-  };
   if (after_gap && schedule.kind == ScheduleKind::kFields && catches_up(schedule)) {
-    std::int64_t skipped = first_local(schedule, local - segment.jump);
-    info.gap_catch_up = skipped < local;
-    while (skipped < local && info.intended_local.size() < kIntendedMax) {
-      info.intended_local.push_back(text_of(skipped));
-      skipped = first_local(schedule, skipped + 1);
-    }
+    info.intended_local = local_texts(schedule, local - segment.jump, local);
   }
   if (after_gap && schedule.kind == ScheduleKind::kAt && schedule.has(Schedule::kLocalTime)) {
     const std::int64_t wanted = epoch_seconds(schedule.instant());
-    info.gap_catch_up = wanted < local;
-    if (info.gap_catch_up) info.intended_local.push_back(text_of(wanted));
+    if (wanted < local) info.intended_local.push_back(local_text(wanted));
   }
+  info.gap_catch_up = !info.intended_local.empty();
   return info;
+}
+
+std::vector<CalendarGap> calendar_gaps(const Schedule& schedule, WallTime after, WallTime until,
+                                       const Zone& zone) {
+  std::vector<CalendarGap> gaps;
+  if (schedule.kind != ScheduleKind::kFields || !catches_up(schedule)) return gaps;
+  const std::vector<ZoneSegment>& segments = zone.segments();
+  std::size_t index = zone.segment_of(epoch_seconds(after)) + 1;
+  for (; index < segments.size() && segments[index].begin <= epoch_seconds(until); ++index) {
+    const ZoneSegment& segment = segments[index];
+    if (segment.jump < kGapLimit) continue;
+    const std::int64_t local = segment.begin + segment.offset;
+    CalendarGap gap{wall_from_seconds(segment.begin),
+                    local_texts(schedule, local - segment.jump, local)};
+    if (!gap.skipped_local.empty()) gaps.push_back(std::move(gap));
+  }
+  return gaps;
 }
 
 bool never_fires(const Schedule& schedule) {
   switch (schedule.kind) {
     case ScheduleKind::kEvery:
-    case ScheduleKind::kAt: return false;
+    case ScheduleKind::kAt:
+      return false;
     case ScheduleKind::kReboot:
-    case ScheduleKind::kNever: return true;
-    case ScheduleKind::kFields: break;
+    case ScheduleKind::kNever:
+      return true;
+    case ScheduleKind::kFields:
+      break;
   }
   if (schedule.has(Schedule::kAnyYear)) {
     return first_local(schedule, days_from_civil(2000, 1, 1) * kSecondsPerDay) == kNoTime;

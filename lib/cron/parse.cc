@@ -29,12 +29,18 @@ tl::unexpected<Error> bad_interval(std::string_view text, std::string_view probl
 
 std::int64_t seconds_of(char unit) {
   switch (unit) {
-    case 's': return 1;
-    case 'm': return 60;
-    case 'h': return 3600;
-    case 'd': return 86400;
-    case 'w': return 604800;
-    default: return 0;
+    case 's':
+      return 1;
+    case 'm':
+      return 60;
+    case 'h':
+      return 3600;
+    case 'd':
+      return 86400;
+    case 'w':
+      return 604800;
+    default:
+      return 0;
   }
 }
 
@@ -79,9 +85,8 @@ Result<Schedule> read_at(std::string_view argument, const ParseOptions& options)
 }
 
 tl::unexpected<Error> unknown_macro(std::string_view word) {
-  const std::vector<std::string> known = {"@yearly", "@annually", "@monthly", "@weekly",
-                                          "@daily",  "@midnight", "@hourly",  "@reboot",
-                                          "@every",  "@at"};
+  const std::vector<std::string> known = {"@yearly",   "@annually", "@monthly", "@weekly", "@daily",
+                                          "@midnight", "@hourly",   "@reboot",  "@every",  "@at"};
   const std::vector<std::string> near = suggest(word, known);
   return fail_hint(ErrorCode::kInvalid, "unknown time " + quoted(word) + " (column 1)",
                    near.empty() ? "known: @yearly @monthly @weekly @daily @hourly @reboot, "
@@ -114,10 +119,10 @@ Result<Schedule> read_native_macro(std::string_view text, const ParseOptions& op
 Result<Schedule> parse_vixie_text(std::string_view text, const ParseOptions& options) {
   DC_TRY(const ParsedPrefix prefix, parse_vixie(text, options));
   if (prefix.consumed < text.size() && text[prefix.consumed] == '*') {
-    return fail_hint(ErrorCode::kInvalid,
-                     "a sixth field that begins with * (column " +
-                         std::to_string(prefix.consumed + 1) + ")",
-                     "crontab lines have five time fields, then the command");
+    return fail_hint(
+        ErrorCode::kInvalid,
+        "a sixth field that begins with * (column " + std::to_string(prefix.consumed + 1) + ")",
+        "crontab lines have five time fields, then the command");
   }
   return prefix.schedule;
 }
@@ -134,17 +139,24 @@ Result<Schedule> parse(std::string_view text, const ParseOptions& options) {
     return fail(ErrorCode::kInvalid,
                 "the schedule is longer than " + std::to_string(kTextMax) + " bytes");
   }
+  if (trimmed.starts_with("TZ=") || trimmed.starts_with("CRON_TZ=")) {
+    return fail_hint(ErrorCode::kInvalid, "a schedule cannot set its time zone (column 1)",
+                     "give the zone with --tz");
+  }
   switch (options.dialect) {
     case Dialect::kNative:
     case Dialect::kSeconds:
     case Dialect::kSeconds5:
       if (trimmed.front() == '@') return read_native_macro(trimmed, options);
       return parse_native(trimmed, options);
-    case Dialect::kQuartz: return parse_native(trimmed, options);
+    case Dialect::kQuartz:
+      return parse_native(trimmed, options);
     case Dialect::kDebian:
-    case Dialect::kCronie: return parse_vixie_text(trimmed, options);
+    case Dialect::kCronie:
+      return parse_vixie_text(trimmed, options);
     case Dialect::kSupercronic:
-    case Dialect::kCronexpr: return parse_cronexpr(trimmed, options);
+    case Dialect::kCronexpr:
+      return parse_cronexpr(trimmed, options);
   }
   return fail(ErrorCode::kInvalid, "unknown dialect");
 }
@@ -152,17 +164,21 @@ Result<Schedule> parse(std::string_view text, const ParseOptions& options) {
 Result<ParsedPrefix> parse_prefix(std::string_view line, const ParseOptions& options) {
   switch (options.dialect) {
     case Dialect::kDebian:
-    case Dialect::kCronie: return parse_vixie(line, options);
-    case Dialect::kSupercronic: return parse_supercronic_line(line, options);
+    case Dialect::kCronie:
+      return parse_vixie(line, options);
+    case Dialect::kSupercronic:
+      return parse_supercronic_line(line, options);
     case Dialect::kNative:
     case Dialect::kSeconds:
     case Dialect::kSeconds5:
     case Dialect::kQuartz:
-    case Dialect::kCronexpr: break;
+    case Dialect::kCronexpr:
+      break;
   }
-  return fail_hint(ErrorCode::kInvalid,
-                   "crontab lines are not read with dialect " + std::string(name_of(options.dialect)),
-                   "use debian, cronie or supercronic");
+  return fail_hint(
+      ErrorCode::kInvalid,
+      "crontab lines are not read with dialect " + std::string(name_of(options.dialect)),
+      "use debian, cronie or supercronic");
 }
 
 }  // namespace distcron::cron

@@ -30,10 +30,12 @@ std::size_t split(std::string_view text, std::array<Piece, 8>& pieces) {
   std::size_t count = 0;
   std::size_t at = 0;
   for (;;) {
-    while (at < text.size() && is_space(text[at])) ++at;
+    while (at < text.size() && is_space(text[at]))
+      ++at;
     if (at == text.size()) return count;
     const std::size_t begin = at;
-    while (at < text.size() && !is_space(text[at])) ++at;
+    while (at < text.size() && !is_space(text[at]))
+      ++at;
     if (count < pieces.size()) pieces[count] = {begin, text.substr(begin, at - begin)};
     ++count;
   }
@@ -45,11 +47,14 @@ class CronexprReader {
       : options_(options), schedule_(empty_fields(options)) {}
 
   bool read(Field field, const Piece& piece);
+
   [[nodiscard]] const Schedule& schedule() const { return schedule_; }
+
   [[nodiscard]] Error take_error() { return std::move(error_); }
 
  private:
   enum class Kind : std::uint8_t { kAll, kSpan, kUnknown };
+
   struct Member {
     Kind kind = Kind::kUnknown;
     int first = 0;
@@ -58,11 +63,14 @@ class CronexprReader {
   };
 
   [[nodiscard]] bool is_supercronic() const { return options_.dialect == Dialect::kSupercronic; }
+
   [[nodiscard]] int max() const { return field_ == Field::kWeekday ? 6 : spec_of(field_).max; }
+
   bool refuse(std::string_view problem, std::size_t at) {
     error_ = field_error(field_, problem, at);
     return false;
   }
+
   bool classify(std::string_view text, std::size_t at, Member& member);
   bool read_step(std::string_view digits, std::size_t at, int& step);
   bool read_special(std::string_view text);
@@ -98,9 +106,11 @@ std::optional<int> CronexprReader::value_of(std::string_view text) const {
 bool CronexprReader::read_step(std::string_view digits, std::size_t at, int& step) {
   step = 0;
   if (digits.size() <= 2 || digits.size() == 4) {
-    for (const char c : digits) step = step * 10 + (c - '0');
+    for (const char c : digits)
+      step = step * 10 + (c - '0');
   }
-  const bool in_table = (digits.size() <= 2 && step <= 59) || (step >= kYearMin && step <= kYearMax);
+  const bool in_table =
+      (digits.size() <= 2 && step <= 59) || (step >= kYearMin && step <= kYearMax);
   if (!in_table) step = 0;
   if (step >= 1 && step <= max()) return true;
   return refuse("the step " + quoted(digits) + " is not in 1-" + std::to_string(max()), at);
@@ -160,7 +170,8 @@ bool CronexprReader::read_special(std::string_view text) {
   if (field_ != Field::kWeekday) return false;
   if (is(text.back(), 'l')) {
     const std::optional<int> day = value_of(text.substr(0, text.size() - 1));
-    if (day) schedule_.last_weekdays = static_cast<std::uint8_t>(schedule_.last_weekdays | 1U << *day);
+    if (day)
+      schedule_.last_weekdays = static_cast<std::uint8_t>(schedule_.last_weekdays | 1U << *day);
     return day.has_value();
   }
   const auto mark = text.find('#');
@@ -200,7 +211,7 @@ bool CronexprReader::read(Field field, const Piece& piece) {
   }
   std::size_t at = 0;
   bool any = false;
-  bool is_full = false;        // An earlier member was `*`: later ones of no day field do not count.
+  bool is_full = false;  // An earlier member was `*`: later ones of no day field do not count.
   std::size_t unknown = std::string_view::npos;  // The first member that nothing can read.
   while (at < piece.text.size()) {
     const std::size_t end = std::min(piece.text.find(',', at), piece.text.size());

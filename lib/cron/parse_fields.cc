@@ -20,8 +20,8 @@ bool equals_lower(std::string_view word, std::string_view lower) {
 std::optional<int> index_in(std::span<const std::string_view> names, std::string_view word,
                             bool full) {
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const bool same = equals_lower(word, names[i].substr(0, 3)) ||
-                      (full && equals_lower(word, names[i]));
+    const bool same =
+        equals_lower(word, names[i].substr(0, 3)) || (full && equals_lower(word, names[i]));
     if (same) return static_cast<int>(i);
   }
   return std::nullopt;
@@ -41,21 +41,33 @@ std::uint64_t range_bits(int first, int last, int step) {
   const std::uint64_t up_to_last = ~std::uint64_t{0} >> (63 - last);
   if (step == 1) return up_to_last >> first << first;
   std::uint64_t bits = 0;
-  for (int value = first; value <= last; value += step) bits |= std::uint64_t{1} << value;
+  for (int value = first; value <= last; value += step)
+    bits |= std::uint64_t{1} << value;
   return bits;
 }
 
 void store_field(Schedule& schedule, Field field, std::uint64_t bits) {
   switch (field) {
-    case Field::kSecond: schedule.seconds = bits; return;
-    case Field::kMinute: schedule.minutes = bits; return;
-    case Field::kHour: schedule.hours = static_cast<std::uint32_t>(bits); return;
-    case Field::kDay: schedule.days = static_cast<std::uint32_t>(bits); return;
-    case Field::kMonth: schedule.months = static_cast<std::uint16_t>(bits); return;
+    case Field::kSecond:
+      schedule.seconds = bits;
+      return;
+    case Field::kMinute:
+      schedule.minutes = bits;
+      return;
+    case Field::kHour:
+      schedule.hours = static_cast<std::uint32_t>(bits);
+      return;
+    case Field::kDay:
+      schedule.days = static_cast<std::uint32_t>(bits);
+      return;
+    case Field::kMonth:
+      schedule.months = static_cast<std::uint16_t>(bits);
+      return;
     case Field::kWeekday:
       schedule.weekdays = static_cast<std::uint8_t>((bits | (bits >> 7U)) & 0x7fU);
       return;
-    case Field::kYear: return;
+    case Field::kYear:
+      return;
   }
 }
 

@@ -49,11 +49,18 @@ inline constexpr std::array<std::string_view, 7> kWeekdayNames = {
 [[nodiscard]] constexpr char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
-[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 [[nodiscard]] constexpr bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-[[nodiscard]] constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+[[nodiscard]] constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 /// Value of a month or weekday name, any case, three letters or, with `full`, the whole word.
 [[nodiscard]] std::optional<int> value_of_name(Field field, std::string_view word, bool full);

@@ -27,25 +27,33 @@ class NativeReader {
 
  private:
   [[nodiscard]] bool is_quartz() const { return options_.dialect == Dialect::kQuartz; }
+
   [[nodiscard]] bool at_end() const { return at_ == end_; }
+
   [[nodiscard]] char ch() const { return at_ < end_ ? text_[at_] : '\0'; }
+
   [[nodiscard]] bool at_member_end() const { return at_end() || ch() == ','; }
+
   bool accept(char c) {
     if (ch() != c || at_end()) return false;
     ++at_;
     return true;
   }
+
   /// Largest value that `*` stands for; 7 is a second name of Sunday.
-  [[nodiscard]] int last_value() const { return field_ == Field::kWeekday ? 6 : spec_of(field_).max; }
-  [[nodiscard]] int first_value() const { return spec_of(field_).min; }
-  [[nodiscard]] int safe_last() const {
-    return field_ == Field::kDay ? kSafeDayMax : last_value();
+  [[nodiscard]] int last_value() const {
+    return field_ == Field::kWeekday ? 6 : spec_of(field_).max;
   }
+
+  [[nodiscard]] int first_value() const { return spec_of(field_).min; }
+
+  [[nodiscard]] int safe_last() const { return field_ == Field::kDay ? kSafeDayMax : last_value(); }
 
   bool refuse(std::string_view problem, std::size_t at, std::string_view hint = {}) {
     error_ = field_error(field_, problem, at, hint);
     return false;
   }
+
   bool refuse_here();
 
   bool split(std::span<const Field> required, bool optional_year);
@@ -90,13 +98,16 @@ constexpr std::array kSeconds5Fields = {Field::kSecond, Field::kMinute, Field::k
 std::span<const Field> fields_of(Dialect dialect) {
   switch (dialect) {
     case Dialect::kSeconds:
-    case Dialect::kQuartz: return kSecondsFields;
-    case Dialect::kSeconds5: return kSeconds5Fields;
+    case Dialect::kQuartz:
+      return kSecondsFields;
+    case Dialect::kSeconds5:
+      return kSeconds5Fields;
     case Dialect::kNative:
     case Dialect::kDebian:
     case Dialect::kCronie:
     case Dialect::kSupercronic:
-    case Dialect::kCronexpr: return kNativeFields;
+    case Dialect::kCronexpr:
+      return kNativeFields;
   }
   return kNativeFields;
 }
@@ -110,10 +121,12 @@ bool NativeReader::refuse_here() {
 bool NativeReader::split(std::span<const Field> required, bool optional_year) {
   std::size_t at = 0;
   for (;;) {
-    while (at < text_.size() && is_blank(text_[at])) ++at;
+    while (at < text_.size() && is_blank(text_[at]))
+      ++at;
     if (at == text_.size()) break;
     const std::size_t begin = at;
-    while (at < text_.size() && !is_blank(text_[at])) ++at;
+    while (at < text_.size() && !is_blank(text_[at]))
+      ++at;
     if (word_count_ < words_.size()) words_[word_count_] = {begin, at};
     ++word_count_;
   }
@@ -128,8 +141,8 @@ bool NativeReader::split(std::span<const Field> required, bool optional_year) {
   if (options_.dialect == Dialect::kNative && word_count_ == 6) {
     hint = "for six fields with seconds first use the dialect seconds";
   }
-  const std::size_t column = word_count_ > required.size() ? words_[required.size()].begin
-                                                           : text_.size();
+  const std::size_t column =
+      word_count_ > required.size() ? words_[required.size()].begin : text_.size();
   error_ = Error{ErrorCode::kInvalid,
                  "expected " + std::to_string(required.size()) + " fields, found " +
                      std::to_string(word_count_) + " (column " + std::to_string(column + 1) + ")",
@@ -168,8 +181,11 @@ bool NativeReader::read_member() {
   const std::size_t start = at_;
   if (at_member_end()) return refuse_here();
   switch (ch()) {
-    case '*': ++at_; return read_range(first_value(), last_value(), start);
-    case '?': return read_question_mark();
+    case '*':
+      ++at_;
+      return read_range(first_value(), last_value(), start);
+    case '?':
+      return read_question_mark();
     case 'H':
       if (!is_quartz()) return read_hash();
       break;
@@ -183,7 +199,8 @@ bool NativeReader::read_member() {
     case 'L':
       if (field_ == Field::kDay || field_ == Field::kWeekday) return read_last();
       break;
-    default: break;
+    default:
+      break;
   }
   return read_from_value(start);
 }
@@ -245,7 +262,8 @@ bool NativeReader::read_last() {
   if (accept('-')) {
     const std::size_t number_at = at_;
     if (!read_number(before, 2)) return false;
-    if (before > 30) return refuse("L-" + std::to_string(before) + " is before any month", number_at);
+    if (before > 30)
+      return refuse("L-" + std::to_string(before) + " is before any month", number_at);
   }
   schedule_.last_days |= 1U << before;
   return true;
@@ -315,11 +333,10 @@ bool NativeReader::read_suffix(int value, std::size_t start, bool& done) {
 bool NativeReader::read_range(int first, int last, std::size_t start) {
   const bool may_wrap = field_ == Field::kWeekday || (is_quartz() && field_ != Field::kYear);
   if (first > last && !may_wrap) {
-    return refuse("the range " + std::to_string(first) + "-" + std::to_string(last) +
-                      " is reversed",
-                  start,
-                  "write " + std::to_string(first) + "-" + std::to_string(last_value()) + "," +
-                      std::to_string(first_value()) + "-" + std::to_string(last));
+    return refuse(
+        "the range " + std::to_string(first) + "-" + std::to_string(last) + " is reversed", start,
+        "write " + std::to_string(first) + "-" + std::to_string(last_value()) + "," +
+            std::to_string(first_value()) + "-" + std::to_string(last));
   }
   const int width = last_value() - first_value() + 1;
   const int unwrapped = first > last ? last + width : last;
@@ -387,7 +404,8 @@ bool NativeReader::read_number(int& value, int digits_max) {
 
 bool NativeReader::read_word(int& value) {
   const std::size_t start = at_;
-  while (!at_end() && is_letter(ch())) ++at_;
+  while (!at_end() && is_letter(ch()))
+    ++at_;
   std::string_view word = text_.substr(start, at_ - start);
   std::optional<int> named = value_of_name(field_, word, !is_quartz());
   const bool has_suffix = field_ == Field::kWeekday && (word.back() == 'L' || word.back() == 'l');

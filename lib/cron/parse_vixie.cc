@@ -47,7 +47,9 @@ class VixieReader {
 
  private:
   [[nodiscard]] bool is_debian() const { return options_.dialect == Dialect::kDebian; }
+
   [[nodiscard]] char ch() const { return at_ < line_.size() ? line_[at_] : '\n'; }
+
   [[nodiscard]] bool at_separator() const { return is_blank(ch()) || ch() == '\n' || ch() == ','; }
 
   bool refuse(std::string_view problem, std::size_t at) {
@@ -63,13 +65,22 @@ class VixieReader {
   void note_star() {
     if (ch() != '*') return;
     switch (field_) {
-      case Field::kMinute: schedule_.flags |= Schedule::kMinuteStar; return;
-      case Field::kHour: schedule_.flags |= Schedule::kHourStar; return;
-      case Field::kDay: schedule_.flags |= Schedule::kDayStar; return;
-      case Field::kWeekday: schedule_.flags |= Schedule::kWeekdayStar; return;
+      case Field::kMinute:
+        schedule_.flags |= Schedule::kMinuteStar;
+        return;
+      case Field::kHour:
+        schedule_.flags |= Schedule::kHourStar;
+        return;
+      case Field::kDay:
+        schedule_.flags |= Schedule::kDayStar;
+        return;
+      case Field::kWeekday:
+        schedule_.flags |= Schedule::kWeekdayStar;
+        return;
       case Field::kSecond:
       case Field::kMonth:
-      case Field::kYear: return;
+      case Field::kYear:
+        return;
     }
   }
 
@@ -82,8 +93,10 @@ class VixieReader {
       if (ch() != ',') break;
       ++at_;
     }
-    while (!is_blank(ch()) && ch() != '\n') ++at_;  // Debian: whatever stands here is not looked at.
-    while (is_blank(ch())) ++at_;
+    while (!is_blank(ch()) && ch() != '\n')
+      ++at_;  // Debian: whatever stands here is not looked at.
+    while (is_blank(ch()))
+      ++at_;
     store_field(schedule_, field_, bits_);
     return true;
   }
@@ -205,7 +218,8 @@ class VixieReader {
 
 Result<ParsedPrefix> read_macro(std::string_view line, const ParseOptions& options) {
   std::size_t end = 1;
-  while (end < line.size() && !is_blank(line[end]) && line[end] != '\n') ++end;
+  while (end < line.size() && !is_blank(line[end]) && line[end] != '\n')
+    ++end;
   const std::string_view name = line.substr(1, end - 1);
   std::optional<Schedule> schedule = parse_macro(name, options);
   if (name == "reboot") {
@@ -213,10 +227,12 @@ Result<ParsedPrefix> read_macro(std::string_view line, const ParseOptions& optio
     schedule->kind = ScheduleKind::kReboot;
   }
   if (!schedule) {
-    return fail_hint(ErrorCode::kInvalid, "unknown time " + quoted(line.substr(0, end)) + " (column 1)",
+    return fail_hint(ErrorCode::kInvalid,
+                     "unknown time " + quoted(line.substr(0, end)) + " (column 1)",
                      "known: @reboot @yearly @annually @monthly @weekly @daily @midnight @hourly");
   }
-  while (end < line.size() && is_blank(line[end])) ++end;
+  while (end < line.size() && is_blank(line[end]))
+    ++end;
   return ParsedPrefix{*schedule, end};
 }
 

@@ -34,6 +34,7 @@ class Reader {
   explicit Reader(std::string_view text) : text_(text) {}
 
   [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+
   [[nodiscard]] bool failed() const { return failed_; }
 
   bool accept(char c) {
@@ -47,7 +48,8 @@ class Reader {
   std::string read_name() {
     const bool quoted = accept('<');
     const std::size_t first = at_;
-    while (!at_end() && (quoted ? text_[at_] != '>' : is_letter(text_[at_]))) ++at_;
+    while (!at_end() && (quoted ? text_[at_] != '>' : is_letter(text_[at_])))
+      ++at_;
     const std::string name(text_.substr(first, at_ - first));
     if (quoted) expect('>');
     failed_ = failed_ || name.size() < 3;
@@ -155,8 +157,8 @@ std::vector<Zone::Change> expand_posix_rule(std::string_view text, int from, int
   if (!rule) return {};
   std::vector<Zone::Change> changes;
   if (!rule->start || !rule->end) {
-    changes.push_back({days_from_civil(from, 1, 1) * kSecondsPerDay, rule->standard_offset,
-                       rule->standard_name});
+    changes.push_back(
+        {days_from_civil(from, 1, 1) * kSecondsPerDay, rule->standard_offset, rule->standard_name});
     return changes;
   }
   for (int year = from; year <= to; ++year) {

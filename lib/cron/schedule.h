@@ -79,6 +79,7 @@ struct Schedule {
 
   friend constexpr bool operator==(const Schedule&, const Schedule&) = default;
 };
+
 static_assert(sizeof(Schedule) == 72 && std::is_trivially_copyable_v<Schedule>);
 
 }  // namespace distcron::cron

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint64_t kDaySeconds = kSecondsPerDay;
 
-/// Nearest Monday-to-Friday day to `day` within the month. Source: gorhill/cronexpr and Quartz, `W`.
+/// Nearest Monday-to-Friday day to `day` within the month. Source: gorhill/cronexpr and Quartz,
+/// `W`.
 int nearest_workday(int day, int weekday, int last) {
   if (weekday == 6) return day > 1 ? day - 1 : day + 2;
   if (weekday == 0) return day < last ? day + 1 : day - 2;
@@ -99,8 +100,8 @@ inline int day_start(const Schedule& schedule) {
 
 /// Neither day, month nor year is restricted.
 inline bool allows_any_day(const Schedule& schedule) {
-  return schedule.days == 0xfffffffeU && schedule.weekdays == 0x7fU &&
-         schedule.months == 0x1ffeU && schedule.has(Schedule::kAnyYear);
+  return schedule.days == 0xfffffffeU && schedule.weekdays == 0x7fU && schedule.months == 0x1ffeU &&
+         schedule.has(Schedule::kAnyYear);
 }
 
 /// First matching local time in the months after (year, month).

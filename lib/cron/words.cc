@@ -27,13 +27,17 @@ std::string ordinal(int number) {
   return std::string(kWords.at(static_cast<std::size_t>(number - 1)));
 }
 
-bool has_bit(std::uint64_t bits, int index) { return (bits >> index & 1U) != 0; }
+bool has_bit(std::uint64_t bits, int index) {
+  return (bits >> index & 1U) != 0;
+}
 
 }  // namespace
 
 std::string value_text(Field field, int value) {
-  if (field == Field::kMonth) return capitalised(kMonthNames.at(static_cast<std::size_t>(value - 1)));
-  if (field == Field::kWeekday) return capitalised(kWeekdayNames.at(static_cast<std::size_t>(value)));
+  if (field == Field::kMonth)
+    return capitalised(kMonthNames.at(static_cast<std::size_t>(value - 1)));
+  if (field == Field::kWeekday)
+    return capitalised(kWeekdayNames.at(static_cast<std::size_t>(value)));
   return std::to_string(value);
 }
 
@@ -46,7 +50,8 @@ std::string list_of(Field field, std::uint64_t bits) {
   for (int value = 0; value < 64; ++value) {
     if (!has_bit(bits, value)) continue;
     int last = value;
-    while (last < 63 && has_bit(bits, last + 1)) ++last;
+    while (last < 63 && has_bit(bits, last + 1))
+      ++last;
     if (last - value >= 2) {
       items.push_back(value_text(field, value) + " to " + value_text(field, last));
       value = last;

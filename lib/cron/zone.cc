@@ -62,7 +62,8 @@ Zone::Zone(std::string name, const std::vector<Change>& changes) : name_(std::mo
   std::size_t index = 1;
   for (std::int64_t bucket = 0; bucket <= (span >> kBucketBits); ++bucket) {
     const std::int64_t start = bucket_base_ + (bucket << kBucketBits);
-    while (segments_[index].end <= start) ++index;
+    while (segments_[index].end <= start)
+      ++index;
     buckets_.push_back(static_cast<std::uint16_t>(index));
   }
 }
@@ -71,7 +72,8 @@ std::size_t Zone::segment_of(std::int64_t at) const {
   if (buckets_.empty() || at < bucket_base_) return 0;
   const auto bucket = static_cast<std::uint64_t>(at - bucket_base_) >> kBucketBits;
   std::size_t index = buckets_[std::min<std::uint64_t>(bucket, buckets_.size() - 1)];
-  while (segments_[index].end <= at) ++index;
+  while (segments_[index].end <= at)
+    ++index;
   return index;
 }
 

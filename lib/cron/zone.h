@@ -45,11 +45,13 @@ class Zone {
   Zone(std::string name, const std::vector<Change>& changes);
 
   [[nodiscard]] const std::string& name() const { return name_; }
+
   [[nodiscard]] Seconds local_offset(WallTime at) const;
   [[nodiscard]] std::string_view abbreviation(WallTime at) const;
 
   /// The segments in order; never empty.
   [[nodiscard]] const std::vector<ZoneSegment>& segments() const { return segments_; }
+
   /// Index of the segment that holds `at` (seconds since 1970).
   [[nodiscard]] std::size_t segment_of(std::int64_t at) const;
 

@@ -2,11 +2,11 @@
 // The only file that includes <date/tz.h>. The library knows the names and reads the table of a
 // zone file; it stops at the table's end (2037), so the rule behind the table is read here.
 // Its exceptions end here.
-#include <date/tz.h>
-
 #include <array>
 #include <cstdio>
 #include <memory>
+
+#include <date/tz.h>
 
 #include "base/suggest.h"
 #include "cron/calendar.h"
@@ -25,6 +25,7 @@ constexpr std::array kZoneFolders = {"/usr/share/zoneinfo/", "/usr/lib/zoneinfo/
 struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
+
 using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 
 FileHandle open_in_zone_folder(const std::string& name) {
@@ -34,13 +35,19 @@ FileHandle open_in_zone_folder(const std::string& name) {
   return nullptr;
 }
 
+/// "localtime" is a link to the host's own zone and means something else on each host.
+bool is_portable(std::string_view name) {
+  return name != "localtime";
+}
+
 /// The last line of a TZif file of version 2 or later, or "".
 std::string read_rule_line(const std::string& name) {
   constexpr long kTail = 256;
   const FileHandle file = open_in_zone_folder(name);
   if (!file || std::fseek(file.get(), 0, SEEK_END) != 0) return {};
   const long size = std::ftell(file.get());
-  if (size <= 0 || std::fseek(file.get(), size > kTail ? size - kTail : 0, SEEK_SET) != 0) return {};
+  if (size <= 0 || std::fseek(file.get(), size > kTail ? size - kTail : 0, SEEK_SET) != 0)
+    return {};
   std::array<char, kTail> bytes{};
   const std::size_t length = std::fread(bytes.data(), 1, bytes.size(), file.get());
   std::string_view tail(bytes.data(), length);
@@ -56,8 +63,8 @@ std::vector<Zone::Change> read_changes(const date::time_zone& zone) {
   auto at = date::sys_seconds(date::sys_days(date::year(1700) / 1 / 1));
   while (at < horizon) {
     const date::sys_info info = zone.get_info(at);
-    changes.push_back({at.time_since_epoch().count(), static_cast<std::int32_t>(info.offset.count()),
-                       info.abbrev});
+    changes.push_back({at.time_since_epoch().count(),
+                       static_cast<std::int32_t>(info.offset.count()), info.abbrev});
     at = info.end;
   }
   return changes;
@@ -99,7 +106,7 @@ Result<std::shared_ptr<const Zone>> load_zone(std::string_view name) {
     const date::tzdb& database = date::get_tzdb();
     const date::time_zone* found = nullptr;
     for (const date::time_zone& zone : database.zones) {
-      if (zone.name() == wanted) found = &zone;
+      if (zone.name() == wanted && is_portable(wanted)) found = &zone;
     }
     if (found == nullptr) return unknown_zone(wanted);
     std::vector<Zone::Change> changes = read_changes(*found);
@@ -115,7 +122,8 @@ Result<std::shared_ptr<const Zone>> load_zone(std::string_view name) {
 std::vector<std::string> zone_names() {
   std::vector<std::string> names;
   try {
-    for (const date::time_zone& zone : date::get_tzdb().zones) names.push_back(zone.name());
+    for (const date::time_zone& zone : date::get_tzdb().zones)
+      names.push_back(zone.name());
   } catch (const std::exception&) {
     names.clear();  // No tzdata: there are no names to offer.
   }
@@ -132,7 +140,8 @@ std::string tzdata_version() {
     std::string_view text(line.data());
     constexpr std::string_view kPrefix = "# version ";
     if (text.substr(0, kPrefix.size()) == kPrefix) text.remove_prefix(kPrefix.size());
-    while (!text.empty() && text.back() <= ' ') text.remove_suffix(1);
+    while (!text.empty() && text.back() <= ' ')
+      text.remove_suffix(1);
     if (!text.empty()) return std::string(text);
   }
   return "unknown";

@@ -17,8 +17,8 @@ std::string format_seconds(std::int64_t local, char separator) {
   const auto time = static_cast<int>(local - day * kSecondsPerDay);
   std::array<char, 40> text{};
   const int length =
-      std::snprintf(text.data(), text.size(), "%04d-%02d-%02d%c%02d:%02d:%02d", date.year, date.month,
-                    date.day, separator, time / 3600, time / 60 % 60, time % 60);
+      std::snprintf(text.data(), text.size(), "%04d-%02d-%02d%c%02d:%02d:%02d", date.year,
+                    date.month, date.day, separator, time / 3600, time / 60 % 60, time % 60);
   return std::string(text.data(), static_cast<std::size_t>(length));
 }
 
@@ -28,6 +28,7 @@ class TimeReader {
   explicit TimeReader(std::string_view text) : text_(text) {}
 
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
+
   [[nodiscard]] bool ok() const { return ok_; }
 
   bool accept(std::string_view any_of) {
@@ -71,7 +72,9 @@ std::string format_local(WallTime at, const Zone& zone) {
   return text;
 }
 
-std::string format_utc(WallTime at) { return format_seconds(epoch_seconds(at), 'T') + "Z"; }
+std::string format_utc(WallTime at) {
+  return format_seconds(epoch_seconds(at), 'T') + "Z";
+}
 
 Result<LocalTimeText> read_local_time(std::string_view text) {
   TimeReader reader(text);

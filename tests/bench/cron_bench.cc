@@ -14,9 +14,9 @@ namespace cron = distcron::cron;
 
 namespace {
 
-constexpr std::array kExpressions = {"*/5 * * * *",     "30 2 * * *",    "15 9-17 * * 1-5",
-                                     "0 0 1 * *",       "0 12 * * sun",  "0 0 29 2 *",
-                                     "* * * * *",       "0 */6 1,15 * *"};
+constexpr std::array kExpressions = {"*/5 * * * *", "30 2 * * *",    "15 9-17 * * 1-5",
+                                     "0 0 1 * *",   "0 12 * * sun",  "0 0 29 2 *",
+                                     "* * * * *",   "0 */6 1,15 * *"};
 constexpr int kRounds = 3;
 
 double now_ns() {
@@ -66,7 +66,8 @@ int main(int argc, char** argv) {
   for (const char* text : kExpressions) {
     const double begin = now_ns();
     int accepted = 0;
-    for (int i = 0; i < calls; ++i) accepted += bench_parse(text) ? 1 : 0;
+    for (int i = 0; i < calls; ++i)
+      accepted += bench_parse(text) ? 1 : 0;
     std::printf("parse %-32s %8.1f ns%s\n", text, (now_ns() - begin) / calls,
                 accepted == calls ? "" : " refused");
   }

@@ -8,7 +8,7 @@ namespace distcron::slow {
 namespace {
 
 constexpr int kSlotsPerCase = 3;
-constexpr std::int64_t kFirst = 0;                      // 1970
+constexpr std::int64_t kFirst = 0;                        // 1970
 constexpr std::int64_t kLast = std::int64_t{4102444800};  // 2100
 
 struct Range {
@@ -22,7 +22,8 @@ std::string random_field(Rng& rng, Range range, std::uint64_t density, std::set<
     return min + static_cast<int>(rng.below(static_cast<std::uint64_t>(max - min + 1)));
   };
   const auto fill = [&](int first, int last, int step) {
-    for (int value = first; value <= last; value += step) values.insert(value);
+    for (int value = first; value <= last; value += step)
+      values.insert(value);
   };
   if (rng.below(100) < density) {
     fill(range.min, range.max, 1);
@@ -68,10 +69,18 @@ std::string random_days(Rng& rng, Schedule& schedule) {
   if (rng.below(10) != 0) return random_field(rng, {1, 31}, 60, schedule.days);
   const int day = 1 + static_cast<int>(rng.below(31));
   switch (rng.below(4)) {
-    case 0: schedule.days_before_last.insert(0); return "L";
-    case 1: schedule.days_before_last.insert(day % 10); return "L-" + std::to_string(day % 10);
-    case 2: schedule.last_workday = true; return "LW";
-    default: schedule.workdays_near.insert(day); return std::to_string(day) + "W";
+    case 0:
+      schedule.days_before_last.insert(0);
+      return "L";
+    case 1:
+      schedule.days_before_last.insert(day % 10);
+      return "L-" + std::to_string(day % 10);
+    case 2:
+      schedule.last_workday = true;
+      return "LW";
+    default:
+      schedule.workdays_near.insert(day);
+      return std::to_string(day) + "W";
   }
 }
 
@@ -88,19 +97,26 @@ std::string random_weekdays(Rng& rng, Schedule& schedule) {
       return std::string(kNames.at(static_cast<std::size_t>(first))) + "-" +
              kNames.at(static_cast<std::size_t>(last));
     }
-    case 1: schedule.last_weekdays.insert(first); return std::to_string(first) + "L";
+    case 1:
+      schedule.last_weekdays.insert(first);
+      return std::to_string(first) + "L";
     case 2:
       schedule.nth_weekdays.insert((1 + last % 5) * 10 + first);
       return std::to_string(first) + "#" + std::to_string(1 + last % 5);
-    default: return random_field(rng, {0, 6}, 65, schedule.weekdays);
+    default:
+      return random_field(rng, {0, 6}, 65, schedule.weekdays);
   }
 }
 
-date::sys_seconds instant(std::int64_t at) { return date::sys_seconds(std::chrono::seconds(at)); }
+date::sys_seconds instant(std::int64_t at) {
+  return date::sys_seconds(std::chrono::seconds(at));
+}
 
 /// An instant of 1970-2100, three times out of four within a day of a clock change.
 std::int64_t random_instant(Rng& rng, const cron::Zone& zone, bool& near_change) {
-  const auto spread = [&rng](std::uint64_t width) { return static_cast<std::int64_t>(rng.below(width)); };
+  const auto spread = [&rng](std::uint64_t width) {
+    return static_cast<std::int64_t>(rng.below(width));
+  };
   const std::size_t first = zone.segment_of(kFirst) + 1;
   const std::size_t last = zone.segment_of(kLast);
   near_change = first <= last && rng.below(4) != 0;

@@ -20,8 +20,8 @@ WallTime utc_time(std::string_view text) {
   std::abort();
 }
 
-std::vector<std::string> slots(std::string_view expression, const Zone& zone, std::string_view after,
-                               int count, const ParseOptions& options) {
+std::vector<std::string> slots(std::string_view expression, const Zone& zone,
+                               std::string_view after, int count, const ParseOptions& options) {
   const auto schedule = parse(expression, options);
   if (!schedule) return {schedule.error().message};
   std::optional<WallTime> at = *parse_local_time(after, zone);

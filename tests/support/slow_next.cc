@@ -62,7 +62,9 @@ std::vector<date::sys_info> expand_by_glibc(const std::string& rule, date::sys_i
   return infos;
 }
 
-bool is_workday(date::weekday day) { return day != date::Saturday && day != date::Sunday; }
+bool is_workday(date::weekday day) {
+  return day != date::Saturday && day != date::Sunday;
+}
 
 /// The Monday-to-Friday day that is nearest to `day` and in the same month.
 date::sys_days workday_near(date::sys_days day) {
@@ -127,7 +129,9 @@ bool local_matches(const Schedule& schedule, date::sys_seconds local) {
          date_matches(schedule, day);
 }
 
-bool is_fixed(const Schedule& schedule) { return !schedule.minute_star && !schedule.hour_star; }
+bool is_fixed(const Schedule& schedule) {
+  return !schedule.minute_star && !schedule.hour_star;
+}
 
 /// Rule (d) and the mode `skip`: is `at` in a pass of local times after their first?
 bool is_repeat(const Schedule& schedule, date::sys_seconds at, Zone& zone) {

@@ -4,12 +4,12 @@
 // one. Shares no code with lib/cron. One thread.
 #pragma once
 
-#include <date/tz.h>
-
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <date/tz.h>
 
 namespace distcron::slow {
 
@@ -22,12 +22,12 @@ struct Schedule {
   std::set<int> hours;
   std::set<int> days;
   std::set<int> months;
-  std::set<int> weekdays;         ///< 0-6, 0 = Sunday.
-  std::set<int> days_before_last; ///< `L-n`.
-  std::set<int> workdays_near;    ///< `nW`.
-  std::set<int> last_weekdays;    ///< `dL`.
-  std::set<int> nth_weekdays;     ///< `d#n` as n * 10 + d.
-  bool last_workday = false;      ///< `LW`.
+  std::set<int> weekdays;          ///< 0-6, 0 = Sunday.
+  std::set<int> days_before_last;  ///< `L-n`.
+  std::set<int> workdays_near;     ///< `nW`.
+  std::set<int> last_weekdays;     ///< `dL`.
+  std::set<int> nth_weekdays;      ///< `d#n` as n * 10 + d.
+  bool last_workday = false;       ///< `LW`.
   bool day_star = false;
   bool weekday_star = false;
   bool minute_star = false;

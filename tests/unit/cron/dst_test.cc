@@ -94,12 +94,12 @@ TEST_SUITE("cron") {
       const char* text;
       bool fixed;
     };
-    for (const Row row : {Row{"*/5 2 * * *", false}, Row{"0 */2 * * *", false},
-                          Row{"*,5 2 * * *", false}, Row{"5,* 2 * * *", true},
-                          Row{"0-59 2 * * *", true}, Row{"0 0-23 * * *", true},
-                          Row{"H H * * *", true}, Row{"~ 2 * * *", true}, Row{"@daily", true},
-                          Row{"@weekly", true}, Row{"@monthly", true}, Row{"@yearly", true},
-                          Row{"@hourly", false}}) {
+
+    for (const Row row :
+         {Row{"*/5 2 * * *", false}, Row{"0 */2 * * *", false}, Row{"*,5 2 * * *", false},
+          Row{"5,* 2 * * *", true}, Row{"0-59 2 * * *", true}, Row{"0 0-23 * * *", true},
+          Row{"H H * * *", true}, Row{"~ 2 * * *", true}, Row{"@daily", true}, Row{"@weekly", true},
+          Row{"@monthly", true}, Row{"@yearly", true}, Row{"@hourly", false}}) {
       CAPTURE(row.text);
       const auto schedule = parse(row.text, {});
       REQUIRE(schedule);
@@ -128,6 +128,22 @@ TEST_SUITE("cron") {
     CHECK(slots("0 12 * * *", *apia, "2011-12-28 12:30", 3) ==
           Texts{"2011-12-29T22:00:00Z", "2011-12-30T22:00:00Z", "2011-12-31T22:00:00Z"});
     CHECK(slots("0 12 30 12 *", *apia, "2011-12-01 00:00", 1) == Texts{"2012-12-29T22:00:00Z"});
+  }
+
+  TEST_CASE("times lost in a change of calendar are listed") {
+    const auto apia = zone_of("Pacific/Apia");
+    const auto gaps = [&](const char* text) {
+      const auto schedule = parse(text, {});
+      return calendar_gaps(*schedule, utc_time("2011-12-01T00:00:00Z"),
+                           utc_time("2012-01-31T00:00:00Z"), *apia);
+    };
+    REQUIRE(gaps("0 6,12 * * *").size() == 1);
+    CHECK(gaps("0 6,12 * * *")[0].at == utc_time("2011-12-30T10:00:00Z"));
+    CHECK(gaps("0 6,12 * * *")[0].skipped_local ==
+          Texts{"2011-12-30 06:00:00", "2011-12-30 12:00:00"});
+    CHECK(gaps("*/5 * * * *").empty());
+    CHECK(gaps("0 6 1 * *").empty());
+    CHECK(gaps("@every 1h").empty());
   }
 
   TEST_CASE("Casey's changes of three hours: no catch-up forwards, first pass only backwards") {
@@ -217,7 +233,8 @@ TEST_SUITE("cron") {
     const auto berlin = zone_of("Europe/Berlin");
     CHECK(slots("@at 2026-03-29T02:30", *berlin, "2026-01-01", 2) == Texts{"2026-03-29T01:00:00Z"});
     CHECK(slots("@at 2026-10-25T02:30", *berlin, "2026-01-01", 2) == Texts{"2026-10-25T00:30:00Z"});
-    CHECK(slots("@at 2026-12-01T10:00Z", *berlin, "2026-01-01", 2) == Texts{"2026-12-01T10:00:00Z"});
+    CHECK(slots("@at 2026-12-01T10:00Z", *berlin, "2026-01-01", 2) ==
+          Texts{"2026-12-01T10:00:00Z"});
     CHECK(slots("@at 2026-12-01 10:00:05+05:30", *berlin, "2026-01-01", 1) ==
           Texts{"2026-12-01T04:30:05Z"});
     CHECK(slots("@at 2026-03-29T02:30", *berlin, "2026-01-01", 1, with(DstMode::kSkip)) == Texts{});

@@ -18,11 +18,16 @@ std::string values(std::string_view text, Of field, Dialect dialect, std::uint64
   const auto schedule = parse(text, options);
   if (!schedule) return "refused";
   switch (field) {
-    case Of::kMinute: return values_of(schedule->minutes);
-    case Of::kHour: return values_of(schedule->hours);
-    case Of::kDay: return values_of(schedule->days);
-    case Of::kMonth: return values_of(schedule->months);
-    case Of::kWeekday: return values_of(schedule->weekdays);
+    case Of::kMinute:
+      return values_of(schedule->minutes);
+    case Of::kHour:
+      return values_of(schedule->hours);
+    case Of::kDay:
+      return values_of(schedule->days);
+    case Of::kMonth:
+      return values_of(schedule->months);
+    case Of::kWeekday:
+      return values_of(schedule->weekdays);
   }
   return "";
 }
@@ -49,6 +54,7 @@ TEST_SUITE("cron") {
       const char* cronie;
       const char* supercronic;
     };
+
     const Row rows[] = {
         {Of::kMinute, "1/20", kRefused, kRefused, "1,21,41"},
         {Of::kMinute, "*/100", "0", "0", kRefused},
@@ -123,7 +129,9 @@ TEST_SUITE("cron") {
       int first;
       int last;
     };
-    for (const Row row : {Row{"5~10", 5, 10}, Row{"~", 0, 59}, Row{"~10", 0, 10}, Row{"5~", 5, 59}}) {
+
+    for (const Row row :
+         {Row{"5~10", 5, 10}, Row{"~", 0, 59}, Row{"~10", 0, 10}, Row{"5~", 5, 59}}) {
       CAPTURE(row.value);
       const std::string text = text_with(Of::kMinute, row.value);
       bool differs = false;
@@ -212,12 +220,13 @@ TEST_SUITE("cron") {
       Dialect dialect;
       std::size_t consumed;
     };
-    for (const Row row : {Row{"* * * * * cmd", Dialect::kDebian, 10},
-                          Row{"*\t*  *\t* *  \tcmd x", Dialect::kCronie, 13},
-                          Row{"@daily  cmd", Dialect::kDebian, 8},
-                          Row{"@daily\tcmd", Dialect::kSupercronic, 7},
-                          Row{"* * * * *", Dialect::kDebian, 9},
-                          Row{"*/5 * * * *  run it", Dialect::kSupercronic, 13}}) {
+
+    for (const Row row :
+         {Row{"* * * * * cmd", Dialect::kDebian, 10},
+          Row{"*\t*  *\t* *  \tcmd x", Dialect::kCronie, 13},
+          Row{"@daily  cmd", Dialect::kDebian, 8}, Row{"@daily\tcmd", Dialect::kSupercronic, 7},
+          Row{"* * * * *", Dialect::kDebian, 9},
+          Row{"*/5 * * * *  run it", Dialect::kSupercronic, 13}}) {
       CAPTURE(row.line);
       ParseOptions options;
       options.dialect = row.dialect;

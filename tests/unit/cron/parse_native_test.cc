@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <bit>
+
+#include <doctest/doctest.h>
 
 #include "support/cron_check.h"
 
@@ -52,7 +52,8 @@ TEST_SUITE("cron") {
     CHECK(values_of(native("0 0 * * fri-mon/2").weekdays) == "0,5");
     CHECK(error_of("50-10 * * * *", Dialect::kNative) ==
           "minute: the range 50-10 is reversed (column 1)");
-    CHECK(error_of("0 22-2 * * *", Dialect::kNative) == "hour: the range 22-2 is reversed (column 3)");
+    CHECK(error_of("0 22-2 * * *", Dialect::kNative) ==
+          "hour: the range 22-2 is reversed (column 3)");
   }
 
   TEST_CASE("native refuses with field, column and reason") {
@@ -60,6 +61,7 @@ TEST_SUITE("cron") {
       const char* text;
       const char* error;
     };
+
     for (const Row row : {
              Row{"61 * * * *", "minute: 61 is not in 0-59 (column 1)"},
              Row{"0 24 * * *", "hour: 24 is not in 0-23 (column 3)"},
@@ -171,8 +173,9 @@ TEST_SUITE("cron") {
           Texts{"2026-01-01T00:00:10Z", "2026-01-01T00:00:20Z"});
     CHECK(native("@every 1h30m").interval() == Seconds(5400));
     CHECK(native("@every 1d2h").interval() == Seconds(93600));
-    for (const char* text : {"@every", "@every 0s", "@every 500ms", "@every 5", "@every x", "@every 5y",
-                             "@every 99999999999999999999h", "@every 20000w", "@every -5s"}) {
+    for (const char* text :
+         {"@every", "@every 0s", "@every 500ms", "@every 5", "@every x", "@every 5y",
+          "@every 99999999999999999999h", "@every 20000w", "@every -5s"}) {
       CAPTURE(text);
       CHECK(error_of(text, Dialect::kNative) != "");
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "support/cron_cases.h"
 

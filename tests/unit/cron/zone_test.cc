@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <ctime>
+
+#include <doctest/doctest.h>
 
 #include "base/rng.h"
 #include "cron/posix_rule.h"
@@ -53,7 +53,8 @@ TEST_SUITE("cron") {
     CHECK(zone.error().code == ErrorCode::kInvalid);
     CHECK(zone.error().message == "unknown time zone \"Europe/Berln\"");
     CHECK(zone.error().hint == "did you mean Europe/Berlin?");
-    for (const char* name : {"", "../etc/passwd", "CET\n", "europe/berlin", "/usr/share/zoneinfo/UTC"}) {
+    for (const char* name :
+         {"", "localtime", "../etc/passwd", "CET\n", "europe/berlin", "/usr/share/zoneinfo/UTC"}) {
       CAPTURE(name);
       CHECK_FALSE(load_zone(name));
     }
@@ -106,8 +107,9 @@ TEST_SUITE("cron") {
     CHECK(format_utc(wall_from_seconds(changes[1].at)) == "2040-10-28T01:00:00Z");
     CHECK(expand_posix_rule("EST5EDT,J60/2,300/2", 2040, 2041).size() == 4);
     CHECK(expand_posix_rule("<+0530>-5:30", 2040, 2050).size() == 1);
-    for (const char* rule : {"", "X", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0",
-                             "CET-1CEST,M3.5.0,M10.5.0x", "<CET-1", "CET-999"}) {
+    for (const char* rule :
+         {"", "X", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0",
+          "CET-1CEST,M3.5.0,M10.5.0x", "<CET-1", "CET-999"}) {
       CAPTURE(rule);
       CHECK(expand_posix_rule(rule, 2040, 2041).empty());
     }
