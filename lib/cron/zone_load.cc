@@ -122,8 +122,9 @@ Result<std::shared_ptr<const Zone>> load_zone(std::string_view name) {
 std::vector<std::string> zone_names() {
   std::vector<std::string> names;
   try {
-    for (const date::time_zone& zone : date::get_tzdb().zones)
-      names.push_back(zone.name());
+    for (const date::time_zone& zone : date::get_tzdb().zones) {
+      if (is_portable(zone.name())) names.push_back(zone.name());
+    }
   } catch (const std::exception&) {
     names.clear();  // No tzdata: there are no names to offer.
   }
