@@ -28,6 +28,8 @@ using distcron::process::ExecOptions;
 
 constexpr int kExitUsage = 64;
 constexpr int kExitBusy = 75;
+constexpr int kShutdownSeconds = 85;  // below TimeoutStopSec of distcron-shutdown.service
+constexpr const char* kServiceRunDir = "/run/distcron-exec";
 constexpr const char* kUsage =
     "Usage: distcron-exec --socket PATH --run-dir DIR --state-dir DIR [options]\n"
     "Starts the jobs of one DistCron agent. Started by distcrond or systemd, not by hand.\n\n"
@@ -41,11 +43,13 @@ constexpr const char* kUsage =
     "  --cgroup DIR|off   cgroup v2 folder for jobs, or none (searched for)\n"
     "  --idle-exit SEC    end after SEC seconds without agent and runs (0: never)\n"
     "  --guard            restart the executor when it dies\n"
+    "  --host-shutdown    end all jobs of the executor of --run-dir, and it, and wait\n"
     "  --failpoints       tests only: obey DISTCRON_FAILPOINT\n";
 
 struct Parsed {
   ExecOptions options;
   bool is_guard = false;
+  bool is_host_shutdown = false;
   bool wants_help = false;
   std::string error;
 };
@@ -90,6 +94,8 @@ Parsed parse(int argc, char** argv) {
     const std::string_view name(argv[i]);
     if (name == "--guard") {
       parsed.is_guard = true;
+    } else if (name == "--host-shutdown") {
+      parsed.is_host_shutdown = true;
     } else if (name == "--failpoints") {
       parsed.options.has_failpoints = true;
     } else if (name == "--help" || name == "-h") {
@@ -103,7 +109,9 @@ Parsed parse(int argc, char** argv) {
     }
   }
   const ExecOptions& o = parsed.options;
-  if (parsed.error.empty() && (o.socket.empty() || o.run_dir.empty() || o.state_dir.empty())) {
+  if (parsed.is_host_shutdown) {
+    if (o.run_dir.empty()) parsed.options.run_dir = kServiceRunDir;
+  } else if (parsed.error.empty() && (o.socket.empty() || o.run_dir.empty() || o.state_dir.empty())) {
     parsed.error = "--socket, --run-dir and --state-dir are needed";
   }
   return parsed;
@@ -145,6 +153,9 @@ int main(int argc, char** argv) {
   if (!parsed.error.empty()) {
     std::fprintf(stderr, "distcron-exec: %s\n%s", parsed.error.c_str(), kUsage);
     return kExitUsage;
+  }
+  if (parsed.is_host_shutdown) {
+    return distcron::process::request_host_shutdown(parsed.options.run_dir, kShutdownSeconds);
   }
   settle_signals();
   if (!parsed.is_guard) return run_executor(std::move(parsed.options));

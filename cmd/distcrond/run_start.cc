@@ -11,7 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-int main(int argc, char** argv);
+/// main(), under a name that C++ allows to call.
+int stub_main(int argc, char** argv) __asm__("main");
 
 namespace {
 
@@ -58,7 +59,7 @@ extern "C" {
   const std::uintptr_t* aux = stack + argc + 2;
   while (*aux != 0) ++aux;
   if (!set_thread_block(aux + 1)) quit(1);
-  quit(main(argc, reinterpret_cast<char**>(stack + 1)));
+  quit(stub_main(argc, reinterpret_cast<char**>(stack + 1)));
 }
 
 __asm__(
@@ -189,5 +190,4 @@ namespace std {
 [[noreturn]] void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept {
   __builtin_trap();
 }
-[[noreturn]] void terminate() noexcept { __builtin_trap(); }
 }  // namespace std

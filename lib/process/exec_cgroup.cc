@@ -9,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
+#include "process/dir_reader.h"
 #include "process/exec_spawn.h"
 
 namespace distcron::process {
@@ -72,6 +74,37 @@ std::string base_below(const std::string& mount, const std::string& own,
   return mount + "/distcron/" + instance;
 }
 
+/// Removes the folders of an instance that are empty. exec/ first: while it has members, the
+/// instance lives and its empty jobs/ must stay.
+void sweep_instance(const std::string& base) {
+  if (::rmdir((base + "/exec").c_str()) != 0 && errno != ENOENT) return;
+  const std::string jobs = base + "/jobs";
+  if (const UniqueFd dir(::open(jobs.c_str(), kDirFlags)); dir) {
+    DirReader reader(dir.get());
+    while (const char* name = reader.next()) {
+      if (name[0] >= '0' && name[0] <= '9') (void)::unlinkat(dir.get(), name, AT_REMOVEDIR);
+    }
+  }
+  (void)::rmdir(jobs.c_str());
+  (void)::rmdir(base.c_str());
+}
+
+/// Removes what killed executors of other instances have left.
+void sweep_others(const std::string& parent, const std::string& own_base) {
+  std::vector<std::string> names;
+  {
+    const UniqueFd dir(::open(parent.c_str(), kDirFlags));
+    if (!dir) return;
+    DirReader reader(dir.get());
+    while (const char* name = reader.next()) names.emplace_back(name);
+  }
+  for (const std::string& name : names) {
+    const std::string base = parent + "/" + name;
+    const bool is_instance = name.size() == 8 && ::access((base + "/jobs").c_str(), F_OK) == 0;
+    if (is_instance && base != own_base) sweep_instance(base);
+  }
+}
+
 CgroupPlace try_place(const std::string& base) {
   for (std::size_t at = base.find('/', 1); at != std::string::npos; at = base.find('/', at + 1)) {
     (void)make_dir(base.substr(0, at));
@@ -124,7 +157,18 @@ CgroupPlace make_cgroup_place(const std::string& wanted, const std::string& inst
   if (mount.empty()) return no_place("no writable cgroup v2 hierarchy is mounted");
   const std::string own = find_own_cgroup(read_text("/proc/self/cgroup"));
   if (own.empty()) return no_place("this process is in no cgroup v2");
-  return try_place(base_below(mount, own, instance));
+  const std::string base = base_below(mount, own, instance);
+  sweep_others(mount + "/distcron", base);
+  CgroupPlace place = try_place(base);
+  if (base != mount + own && !own.ends_with("/exec")) place.before = mount + own;
+  place.base = base;
+  return place;
+}
+
+void leave_cgroup_place(CgroupPlace& place) {
+  if (place.before.empty() || !move_self_to(place.before)) return;
+  place.jobs.reset();
+  sweep_instance(place.base);
 }
 
 }  // namespace distcron::process

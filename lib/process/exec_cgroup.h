@@ -10,8 +10,10 @@
 namespace distcron::process {
 
 struct CgroupPlace {
-  UniqueFd jobs;        ///< Folder for the jobs' cgroups; empty without.
-  std::string reason;   ///< Why there is none.
+  UniqueFd jobs;       ///< Folder for the jobs' cgroups; empty without.
+  std::string reason;  ///< Why there is none.
+  std::string base;    ///< Folder that holds exec/ and jobs/.
+  std::string before;  ///< Where this process came from.
 };
 
 /// Where cgroup v2 is mounted, from the text of /proc/self/mountinfo; empty: nowhere writable.
@@ -23,5 +25,8 @@ struct CgroupPlace {
 /// and moves there (controllers cannot be enabled above a process), makes BASE/jobs, and probes
 /// CLONE_INTO_CGROUP and cgroup.kill. `instance` keeps several agents of one host apart.
 [[nodiscard]] CgroupPlace make_cgroup_place(const std::string& wanted, const std::string& instance);
+
+/// Moves this process back to where it came from and removes what is empty then.
+void leave_cgroup_place(CgroupPlace& place);
 
 }  // namespace distcron::process

@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 
 namespace distcron::process {
 
@@ -35,6 +38,29 @@ UniqueFd lock_run_dir(const std::string& run_dir, std::string& error) {
     (void)::nanosleep(&kLockPause, nullptr);
   }
   return fail(error, "cannot lock '" + path + "': another executor lives in this directory");
+}
+
+void note_own_pid(const std::string& run_dir) {
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  const UniqueFd fd(::open((run_dir + "/exec.pid").c_str(),
+                           O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (fd) (void)!::write(fd.get(), pid.data(), pid.size());
+}
+
+void notify_ready() {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+  const std::size_t bytes = std::strlen(path);
+  if (bytes >= sizeof(address.sun_path)) return;
+  std::memcpy(address.sun_path, path, bytes);
+  if (path[0] == '@') address.sun_path[0] = '\0';  // abstract
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const std::string_view text = "READY=1";
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + bytes);
+  (void)::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::string& error) {

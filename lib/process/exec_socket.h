@@ -13,6 +13,12 @@ namespace distcron::process {
 /// Waits up to a second for one that is just dying. Empty with `error` when another lives there.
 [[nodiscard]] UniqueFd lock_run_dir(const std::string& run_dir, std::string& error);
 
+/// Writes the pid of this process into run_dir/exec.pid, for request_host_shutdown().
+void note_own_pid(const std::string& run_dir);
+
+/// Tells systemd that the service is ready, where it asked to be told (NOTIFY_SOCKET).
+void notify_ready();
+
 /// Binds and listens at `path`, replacing what an earlier executor left; hold the lock. Only root,
 /// the own user and `peer_uid` (>= 0) can connect. Empty with `error` on failure.
 [[nodiscard]] UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid,

@@ -89,6 +89,8 @@ std::string Executor::start() {
     return error;
   }
   adopt();
+  note_own_pid(options_.run_dir);
+  notify_ready();
   idle_since_us_ = boot_now_us();
   return {};
 }
@@ -128,6 +130,7 @@ std::string Executor::open_files() {
   sigset_t wanted;
   ::sigemptyset(&wanted);
   ::sigaddset(&wanted, SIGTERM);
+  ::sigaddset(&wanted, SIGUSR2);
   signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return with_errno("cannot make a signal descriptor");
   watch(signals_.get(), kTokenSignals, EPOLLIN);
@@ -182,6 +185,8 @@ void Executor::watch(int fd, std::uint64_t token, std::uint32_t events) const {
 
 int Executor::run() {
   while (!is_ending_) turn();
+  flush();
+  if (runs_.empty()) leave_cgroup_place(cgroup_);
   return 0;
 }
 
@@ -206,6 +211,7 @@ void Executor::turn() {
   if (has_agent_input && agent_) read_agent();
   check_timers();
   flush();
+  if (is_host_down_ && runs_.empty()) is_ending_ = true;
   if (agent_ || !runs_.empty()) {
     idle_since_us_ = boot_now_us();
   } else if (options_.idle_exit_s > 0 &&
@@ -228,7 +234,8 @@ int Executor::wait_ms() const {
 void Executor::read_signals() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-    is_ending_ = is_ending_ || info.ssi_signo == SIGTERM;
+    if (info.ssi_signo == SIGTERM) is_ending_ = true;
+    if (info.ssi_signo == SIGUSR2) shut_host_down();
   }
 }
 

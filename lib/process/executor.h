@@ -100,6 +100,7 @@ class Executor {
   void kill_from_outside(RunKey key, const Run& run);
   [[nodiscard]] int wait_ms() const;
   void read_signals();
+  void shut_host_down();
   void watch(int fd, std::uint64_t token, std::uint32_t events) const;
   void fail_here(const char* name) const;
 
@@ -125,7 +126,12 @@ class Executor {
   std::int64_t starting_ = 0;  ///< Stubs of the batch in hand, not in runs_ yet.
   std::int64_t starts_per_s_ = 0;
   bool is_ending_ = false;
+  bool is_host_down_ = false;  ///< The host goes down: jobs are ended and none is started.
 };
+
+/// Asks the executor of `run_dir` to end all jobs (SIGTERM, their grace, SIGKILL) and itself, and
+/// waits for it at most `seconds`. Exit status: 0 when it has ended or there was none.
+int request_host_shutdown(const std::string& run_dir, int seconds);
 
 /// Makes a folder and those above it. Empty, or an error text.
 [[nodiscard]] std::string make_dirs(const std::string& path, mode_t mode);

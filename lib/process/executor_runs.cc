@@ -129,6 +129,7 @@ std::string Executor::check_plan(const Request& request, PlanHeader& header, int
     return "the plan is of another attempt";
   }
   reason = static_cast<int>(RefuseReason::kPolicy);
+  if (is_host_down_) return "this host is shutting down";
   const auto running = static_cast<std::int64_t>(runs_.size()) + starting_;
   std::string refused = refusal(policy_.load(), view, own_user_, running);
   if (!refused.empty()) return refused;
@@ -362,6 +363,13 @@ void Executor::kill_run(RunKey key, int signum, std::int64_t grace_ms) {
   run.kill_at_us = run.kill_at_us == 0 ? kill_at : std::min(run.kill_at_us, kill_at);
   run.term_at_us = std::min(term_at, run.kill_at_us);
   arm(key, run);
+}
+
+void Executor::shut_host_down() {
+  is_host_down_ = true;
+  std::vector<RunKey> keys;
+  for (const auto& [key, run] : runs_) keys.push_back(key);
+  for (const RunKey& key : keys) kill_run(key, SIGTERM, -1);
 }
 
 void Executor::check_timers() {

@@ -3,16 +3,20 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <ctime>
 
 #include "process/exec_socket.h"
 #include "process/proc_tree.h"
 #include "process/stub.h"
+#include "process/text_buffer.h"
 
 namespace distcron::process {
 
@@ -78,6 +82,24 @@ void settle_descriptors(int& listener) {
   } else if (null_fd >= 0) {
     ::fcntl(null_fd, F_SETFD, 0);
   }
+}
+
+int request_host_shutdown(const std::string& run_dir, int seconds) {
+  const UniqueFd file(::open((run_dir + "/exec.pid").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 16> text{};
+  if (!file || ::read(file.get(), text.data(), text.size() - 1) <= 0) return 0;
+  const char* digits = text.data();
+  const auto pid = static_cast<pid_t>(take_decimal(digits));
+  if (pid <= 1) return 0;
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  std::array<char, 16> name{};
+  const UniqueFd comm(::open(("/proc/" + std::to_string(pid) + "/comm").c_str(), O_RDONLY));
+  const bool is_executor = process && comm && ::read(comm.get(), name.data(), name.size()) > 0 &&
+                           std::string_view(name.data()).starts_with("distcron-exec");
+  if (!is_executor) return 0;  // the number belongs to somebody else by now
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGUSR2, nullptr, 0) != 0) return 1;
+  pollfd ended{process.get(), POLLIN, 0};
+  return ::poll(&ended, 1, seconds * 1'000) == 1 ? 0 : 1;
 }
 
 int run_guard(ExecOptions options, int (*executor)(ExecOptions)) {

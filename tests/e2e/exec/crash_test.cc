@@ -3,6 +3,7 @@
 // and no exit status is lost.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -158,6 +159,38 @@ TEST_SUITE("exec crash") {
     CHECK(eventually([&] { return process::starttime_of(executor) == 0; }, 6));
     CHECK(host.files().load_end_record(key_of(plan))->exit_code == 0);
     CHECK_FALSE(std::filesystem::exists(host.dir() + "/exec.sock"));
+  }
+
+  TEST_CASE("at host shutdown jobs get TERM and their grace, none is started, and all end") {
+    ExecHost host({}, true);
+    host.start();
+    host.connect();
+    const SpawnPlan meek =
+        host.plan({"/bin/sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done"});
+    SpawnPlan stubborn = host.plan({probe_path(), "stubborn", "60"});
+    stubborn.kill_grace_ms = 700;
+    REQUIRE(host.client().spawn(meek));
+    REQUIRE(host.client().spawn(stubborn));
+    REQUIRE(eventually([&] { return host.output(key_of(meek)) == "up\n"; }));
+    REQUIRE(eventually([&] { return host.output(key_of(stubborn)) == "stubborn\n"; }));
+
+    const std::string command = std::string(DISTCRON_EXEC) + " --host-shutdown --run-dir " +
+                                host.dir() + "/run";
+    const pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    host.wait_end(key_of(meek));
+    CHECK(host.refused(host.plan({"true"})).text == "this host is shutting down");
+    host.wait_end(key_of(stubborn));
+    int status = 0;
+    waitpid(child, &status, 0);
+
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(host.files().load_end_record(key_of(meek))->exit_code == 3);
+    CHECK(host.output(key_of(meek)).ends_with("bye\n"));
+    CHECK(host.files().load_end_record(key_of(stubborn))->signal == SIGKILL);
   }
 
   TEST_CASE("a second agent takes the place of the first") {
