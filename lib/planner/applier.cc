@@ -174,7 +174,7 @@ void Applier::finish(LiveRun& live, RunState state, Reason reason) {
   // Runs that wait for this one's place; where all may run at once nobody waits for it.
   const JobEntry* entry = state_.job(run.job_uid);
   if (entry == nullptr || entry->job.spec->concurrency != model::Concurrency::kAllow) {
-    state_.wake_queued(run.job_uid);
+    state_.wake_first_queued(run.job_uid);
   }
   out_.orders.emplace_back(RunFinal{std::move(run)});
 }

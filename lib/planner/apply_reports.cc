@@ -104,7 +104,9 @@ void Applier::take_ended(LiveRun& live, const HostReport& report) {
     note_start(run, *run.ended_at);
   }
   Reason reason = report.reason;
-  if (report.outcome == RunState::kKilled && reason == Reason::kNone) {
+  // The host knows that it was told to, not why.
+  const bool was_told = reason == Reason::kNone || reason == Reason::kUser;
+  if (report.outcome == RunState::kKilled && was_told) {
     reason = asked == Reason::kReplaced ? Reason::kReplaced : Reason::kUser;
   }
   if (!wants_retry(run, report)) {

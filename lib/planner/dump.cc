@@ -23,7 +23,7 @@ class Dumper {
   template <class T>
   void fields(const T& object) {
     model::visit_fields(object,
-                        [this](const model::Field& f, const auto& v) { field(f.key, v); });
+                        [this](const model::Field& f, const auto& v) { this->field(f.key, v); });
   }
 
   void line(std::string_view kind) {

@@ -82,13 +82,9 @@ std::vector<WallTime> SlotTail::kept() const {
 SlotScan scan_slots(const Job& job, const cron::Zone& zone, WallTime now,
                     const SlotLimits& limits) {
   SlotScan scan;
-  if (job.spec->misfire == model::Misfire::kAll) {
-    const auto kept = std::clamp<std::int64_t>(job.spec->catchup_max, kMissedRowsMax, kCatchupMax);
-    scan.misfires = SlotTail(static_cast<std::size_t>(kept));
-  }
   std::optional<WallTime> slot = next_slot_of(job, job.cursor, zone);
-  for (std::int64_t looked_at = 0; slot && *slot <= now; ++looked_at) {
-    if (looked_at == kSlotsOfJobMax) {
+  for (; slot && *slot <= now; ++scan.looked_at) {
+    if (scan.looked_at == kSlotsOfJobMax) {
       scan.is_cut = true;
       return scan;
     }

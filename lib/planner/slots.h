@@ -17,10 +17,12 @@ namespace distcron::planner {
 inline constexpr Micros kLateMax{30'000'000};
 /// Missed slots of one job and cause that get rows of their own in one turn; earlier ones share one.
 inline constexpr std::size_t kMissedRowsMax = 1000;
-/// Slots of one job that one turn looks at; the rest follows in the next turn.
+/// Slots of one job, and of all, that one turn looks at; the rest follows in the next turn.
 inline constexpr std::int64_t kSlotsOfJobMax = 100'000;
+inline constexpr std::int64_t kSlotsOfTurnMax = 200'000;
 /// Most slots that misfire = all runs again, whatever catchup_max says.
-inline constexpr std::int64_t kCatchupMax = 10'000;
+inline constexpr std::int64_t kCatchupMax = 1000;
+static_assert(kCatchupMax <= static_cast<std::int64_t>(kMissedRowsMax));
 
 /// Next slot strictly after `after` over all schedules; nullopt when there is none.
 [[nodiscard]] std::optional<WallTime> next_slot_of(const Job& job, WallTime after,
@@ -73,6 +75,7 @@ struct SlotScan {
   SlotTail too_late{kMissedRowsMax};
   SlotTail misfires{kMissedRowsMax};
   std::vector<WallTime> on_time;
+  std::int64_t looked_at = 0;
   bool is_cut = false;            ///< There are more; look again after these are decided.
   std::optional<WallTime> ahead;  ///< First slot after now.
 };

@@ -130,6 +130,13 @@ void StateData::wake_queued(std::uint64_t job_uid) {
   }
 }
 
+void StateData::wake_first_queued(std::uint64_t job_uid) {
+  for (const std::int64_t id : run_ids_of(job_uid)) {
+    LiveRun& live = runs.at(id);
+    if (live.run.state == RunState::kQueued) return set_look_at(live, kEarliest);
+  }
+}
+
 void StateData::set_look_at(LiveRun& live, WallTime at) {
   if (live.look_at == at) return;
   if (live.look_at != kNever) run_timers.erase({live.look_at, live.run.run_id});

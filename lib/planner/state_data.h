@@ -104,6 +104,8 @@ struct StateData {
   void mark_dirty(JobEntry& entry);
   /// Something that queued runs of the job may wait for changed.
   void wake_queued(std::uint64_t job_uid);
+  /// The job's place may be free: only the oldest queued run can take it.
+  void wake_first_queued(std::uint64_t job_uid);
 
   // Planning only.
   void set_look_at(LiveRun& live, WallTime at);

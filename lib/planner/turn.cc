@@ -88,8 +88,8 @@ void Turn::collect_run(LiveRun& live) {
     return end_queued(live, Action::kMiss, Reason::kTooLate,
                       {"misfire", false, "could not start before " + utc_text(*end)});
   }
-  const WallTime start = run.not_before.value_or(is_scheduled ? run.scheduled_at
-                                                              : run.created_at.value_or(now_.now));
+  // A trigger is for now, also when the clock went back since it came in.
+  const WallTime start = run.not_before.value_or(is_scheduled ? run.scheduled_at : now_.now);
   if (start > horizon_) return state_.set_look_at(live, start - now_.look_ahead);
   Candidate candidate;
   candidate.key = {job.spec->priority, run.scheduled_at, run.job, run.run_id};

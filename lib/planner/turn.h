@@ -66,6 +66,7 @@ class Turn {
     model::Reason reason = model::Reason::kNone;
     std::size_t but_newest = 0;  ///< So many of the newest are not missed.
     std::string text;
+    bool is_cut = false;  ///< Newer ones follow in the next turn: one row for all.
   };
   void miss(const Job& job, const SlotTail& slots, const Missed& missed);
   void miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more);
@@ -102,6 +103,7 @@ class Turn {
   model::Decide out_;
   std::vector<Candidate> candidates_;
   std::unordered_map<std::uint64_t, JobUse> uses_;
+  std::int64_t slots_looked_at_ = 0;
   std::unordered_set<std::int64_t> gone_;  ///< Live runs that this turn ends.
 };
 

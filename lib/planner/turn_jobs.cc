@@ -50,7 +50,8 @@ void Turn::collect_jobs() {
     const JobTimer timer = state_.job_timers.pop();
     JobEntry* entry = state_.job(timer.job_uid);
     if (entry == nullptr || entry->stamp != timer.stamp) continue;
-    if (out_.decisions.size() + candidates_.size() >= kDecisionsMax) {
+    const bool is_full = out_.decisions.size() + candidates_.size() >= kDecisionsMax;
+    if (is_full || slots_looked_at_ >= kSlotsOfTurnMax) {
       state_.job_timers.push(timer);
       return;
     }
@@ -75,17 +76,21 @@ void Turn::collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use) {
   const Job& job = entry.job;
   const SlotLimits limits = limits_of(*job.spec, interval(entry, zone));
   const SlotScan scan = scan_slots(job, zone, now_.now, limits);
+  slots_looked_at_ += scan.looked_at;
   collect_misfires(job, scan, limits);
   if (scan.is_cut) {
     use.look_at = now_.now;
     return;
   }
+  // Slots that come due while the job catches up stand in the same queue.
+  const bool is_catch_up = job.spec->misfire == Misfire::kAll && !scan.misfires.is_empty();
   for (std::size_t i = 0; i < scan.on_time.size(); ++i) {
     const bool is_newest = i + 1 == scan.on_time.size();
     if (job.spec->concurrency == model::Concurrency::kReplace && !is_newest) {
-      miss_one(job, scan.on_time[i], {Reason::kSuperseded, 0, "a newer slot is due as well"}, "");
+      miss_one(job, scan.on_time[i],
+               {Reason::kSuperseded, 0, "a newer slot is due as well", false}, "");
     } else {
-      add_slot(job, scan.on_time[i], "", false);
+      add_slot(job, scan.on_time[i], "", is_catch_up);
     }
   }
   collect_ahead(job, zone, scan.ahead, use);
@@ -105,7 +110,8 @@ void Turn::collect_misfires(const Job& job, const SlotScan& scan, const SlotLimi
   const std::string late = span_text(limits.late - spec.jitter);
   const std::string rule = "misfire = " + std::string(model::name_of(spec.misfire));
   if (!scan.too_late.is_empty()) {
-    miss(job, scan.too_late, {Reason::kTooLate, 0, "window of " + window + " is over"});
+    miss(job, scan.too_late,
+         {Reason::kTooLate, 0, "window of " + window + " is over", scan.is_cut});
   }
   if (scan.misfires.is_empty()) return;
   // Which of the newest run after all, and whether all at once would be a lie about "once".
@@ -120,7 +126,8 @@ void Turn::collect_misfires(const Job& job, const SlotScan& scan, const SlotLimi
   miss(job, scan.misfires,
        {is_skip ? Reason::kMisfireSkip : Reason::kSuperseded, newest,
         "not claimed within " + late + "; " + rule +
-            (is_skip ? "" : ", newer slots take its place")});
+            (is_skip ? "" : ", newer slots take its place"),
+        scan.is_cut});
   if (scan.is_cut) return;
   const std::vector<WallTime> kept = scan.misfires.kept();
   for (std::size_t i = kept.size() - std::min(newest, kept.size()); i < kept.size(); ++i) {
@@ -132,7 +139,16 @@ void Turn::collect_misfires(const Job& job, const SlotScan& scan, const SlotLimi
 }
 
 void Turn::miss(const Job& job, const SlotTail& slots, const Missed& missed) {
-  const SlotTail::Earlier earlier = slots.earlier();
+  SlotTail::Earlier earlier = slots.earlier();
+  const std::vector<WallTime> kept = slots.kept();
+  const std::size_t count = kept.size() - std::min(missed.but_newest, kept.size());
+  std::size_t one_by_one = 0;  // from here on each slot has a row of its own
+  if (missed.is_cut && count > 0) {
+    if (earlier.count == 0) earlier.first = kept.front();
+    earlier.count += static_cast<std::int64_t>(count);
+    earlier.last = kept[count - 1];
+    one_by_one = count;
+  }
   if (earlier.count > 0) {
     std::string more;
     if (earlier.count > 1) {
@@ -141,9 +157,7 @@ void Turn::miss(const Job& job, const SlotTail& slots, const Missed& missed) {
     }
     miss_one(job, earlier.last, missed, more);
   }
-  const std::vector<WallTime> kept = slots.kept();
-  const std::size_t count = kept.size() - std::min(missed.but_newest, kept.size());
-  for (std::size_t i = 0; i < count; ++i) miss_one(job, kept[i], missed, "");
+  for (std::size_t i = one_by_one; i < count; ++i) miss_one(job, kept[i], missed, "");
 }
 
 void Turn::miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more) {
