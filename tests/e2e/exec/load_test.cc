@@ -21,18 +21,23 @@ namespace {
 using process::ExecEnded;
 using process::ExecRefused;
 
-/// User and system time of one process so far, microseconds.
-std::int64_t cpu_us(pid_t pid) {
+struct Cpu {
+  std::int64_t own_us = 0;
+  std::int64_t children_us = 0;  ///< Of those waited for: stubs, and jobs through them.
+};
+
+/// User and system time of one process so far.
+Cpu cpu_of(pid_t pid) {
   std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
   std::getline(stat, text);
   std::istringstream fields(text.substr(text.rfind(')') + 2));
   std::string skip;
   for (int i = 0; i < 11; ++i) fields >> skip;
-  std::int64_t user = 0;
-  std::int64_t system = 0;
-  fields >> user >> system;
-  return (user + system) * 1'000'000 / sysconf(_SC_CLK_TCK);
+  std::int64_t ticks[4] = {};
+  for (std::int64_t& value : ticks) fields >> value;
+  const std::int64_t tick_us = 1'000'000 / sysconf(_SC_CLK_TCK);
+  return {(ticks[0] + ticks[1]) * tick_us, (ticks[2] + ticks[3]) * tick_us};
 }
 
 struct Herd {
@@ -40,6 +45,16 @@ struct Herd {
   std::set<RunKey> ended;
   int refused = 0;
 };
+
+std::string tiny_path() { return DISTCRON_TINY; }
+
+void print_cost(const std::string& what, const Herd& herd, const Cpu& before, const Cpu& after) {
+  const auto count = static_cast<double>(herd.ended.size());
+  std::printf("exec: %.0f runs of %s: %.0f runs/s, CPU a run: executor %.0f us, stub and job %.0f us\n",
+              count, what.c_str(), count / herd.seconds,
+              static_cast<double>(after.own_us - before.own_us) / count,
+              static_cast<double>(after.children_us - before.children_us) / count);
+}
 
 /// Hands `count` runs over at most `window` at a time and waits for all ends.
 Herd run_herd(ExecHost& host, const std::vector<std::string>& argv, int count, int window) {
@@ -94,13 +109,11 @@ TEST_SUITE("exec load") {
     remove_all(host, run_herd(host, {"/bin/true"}, 200, 64));  // warm
     const long fds = status_of(executor, "fds");
     const long rss = status_of(executor, "VmRSS");
-    const std::int64_t cpu = cpu_us(executor);
+    const Cpu before = cpu_of(executor);
 
     const Herd herd = run_herd(host, {"/bin/true"}, count, 64);
 
-    std::printf("exec: %d runs of /bin/true in %.2f s: %.0f runs/s, executor %.1f us CPU a run\n",
-                count, herd.seconds, count / herd.seconds,
-                static_cast<double>(cpu_us(executor) - cpu) / count);
+    print_cost("/bin/true", herd, before, cpu_of(executor));
     remove_all(host, herd);
     CHECK(herd.refused == 0);
     CHECK(static_cast<int>(herd.ended.size()) == count);
@@ -117,10 +130,11 @@ TEST_SUITE("exec load") {
                                                       : std::vector<std::string>{"--cgroup", "off"});
       measured.start();
       measured.connect();
-      run_herd(measured, {probe_path(), "none"}, 100, 32);
-      const Herd herd = run_herd(measured, {probe_path(), "none"}, 1'000, 32);
-      std::printf("exec: 1000 runs of a static program %s cgroup: %.0f runs/s\n", cgroup,
-                  1'000 / herd.seconds);
+      run_herd(measured, {tiny_path()}, 100, 32);
+      const Cpu before = cpu_of(measured.hello().exec_pid);
+      const Herd herd = run_herd(measured, {tiny_path()}, 1'000, 32);
+      print_cost(std::string("a static program, ") + cgroup + " cgroup", herd, before,
+                 cpu_of(measured.hello().exec_pid));
       CHECK(herd.ended.size() == 1'000);
     }
   }
