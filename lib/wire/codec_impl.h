@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The templates behind wire/codec.h, over every struct with visit_fields. Included only by the
-// files of this module that instantiate them, and tests: msgpack is slow to compile.
+// files of this module that instantiate them.
 #pragma once
 
 #include <string>
@@ -16,9 +16,8 @@ namespace distcron::wire {
 template <class T>
 std::string encode(const T& value) {
   std::string out(1, kWireVersion);
-  detail::StringSink sink{out};
-  detail::Packer packer(sink);
-  detail::put(packer, value);
+  Writer writer(out);
+  detail::put(writer, value);
   return out;
 }
 

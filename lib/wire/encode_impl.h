@@ -11,10 +11,9 @@
 #include <type_traits>
 #include <variant>
 
-#include <msgpack/pack.hpp>
-
 #include "model/command.h"
 #include "wire/shapes.h"
+#include "wire/writer.h"
 
 namespace distcron::wire::detail {
 
@@ -70,24 +69,11 @@ bool is_same(const M& a, const M& b) {
   }
 }
 
-struct StringSink {
-  std::string& out;
-
-  void write(const char* data, std::size_t size) { out.append(data, size); }
-};
-
-using Packer = msgpack::packer<StringSink>;
-
-inline void put_text(Packer& packer, std::string_view text) {
-  packer.pack_str(static_cast<std::uint32_t>(text.size()));
-  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
-}
-
 template <class M>
-void put(Packer& packer, const M& value);
+void put(Writer& writer, const M& value);
 
 template <Visited T>
-void put_struct(Packer& packer, const T& value) {
+void put_struct(Writer& writer, const T& value) {
   const Defaults<T>& defaults = Defaults<T>::instance();
   std::bitset<kFieldsMax> is_written;
   std::size_t i = 0;
@@ -96,60 +82,60 @@ void put_struct(Packer& packer, const T& value) {
     is_written[i] = !is_same(member, *static_cast<const Member*>(defaults.members[i]));
     ++i;
   });
-  packer.pack_map(static_cast<std::uint32_t>(is_written.count()));
+  writer.put_map(is_written.count());
   i = 0;
   visit_fields(value, [&](const model::Field& field, const auto& member) {
     if (!is_written[i++]) return;
-    put_text(packer, field.key);
-    put(packer, member);
+    writer.put(field.key);
+    put(writer, member);
   });
 }
 
 template <class M>
-void put(Packer& packer, const M& value) {
+void put(Writer& writer, const M& value) {
   if constexpr (std::is_same_v<M, bool>) {
-    value ? packer.pack_true() : packer.pack_false();
+    writer.put(value);
   } else if constexpr (std::is_enum_v<M>) {
-    packer.pack_int64(static_cast<std::int64_t>(value));
+    writer.put(static_cast<std::int64_t>(value));
   } else if constexpr (std::is_same_v<M, std::uint64_t>) {
-    packer.pack_uint64(value);
+    writer.put(value);
   } else if constexpr (std::is_integral_v<M>) {
-    packer.pack_int64(value);
+    writer.put(std::int64_t{value});
   } else if constexpr (std::is_same_v<M, double>) {
-    packer.pack_double(value);
+    writer.put(value);
   } else if constexpr (std::is_same_v<M, std::string>) {
-    put_text(packer, value);
+    writer.put(std::string_view(value));
   } else if constexpr (std::is_same_v<M, WallTime>) {
-    packer.pack_int64(epoch_micros(value));
+    writer.put(epoch_micros(value));
   } else if constexpr (std::is_same_v<M, Millis>) {
-    packer.pack_int64(value.count());
+    writer.put(std::int64_t{value.count()});
   } else if constexpr (std::is_same_v<M, model::Bytes>) {
-    packer.pack_int64(value.count);
+    writer.put(value.count);
   } else if constexpr (std::is_same_v<M, model::Mode>) {
-    packer.pack_int64(value.bits);
+    writer.put(std::int64_t{value.bits});
   } else if constexpr (kIsOption<M>) {
     if (value) {
-      put(packer, *value);
+      put(writer, *value);
     } else {
-      packer.pack_nil();
+      writer.put_nil();
     }
   } else if constexpr (kIsList<M>) {
-    packer.pack_array(static_cast<std::uint32_t>(value.size()));
+    writer.put_array(value.size());
     for (const auto& member : value)
-      put(packer, member);
+      put(writer, member);
   } else if constexpr (std::is_same_v<M, model::TextMap>) {
-    packer.pack_map(static_cast<std::uint32_t>(value.size()));
+    writer.put_map(value.size());
     for (const auto& [key, text] : value) {
-      put_text(packer, key);
-      put_text(packer, text);
+      writer.put(std::string_view(key));
+      writer.put(std::string_view(text));
     }
   } else if constexpr (kIsVariant<M>) {
-    packer.pack_array(2);
-    packer.pack_int64(static_cast<std::int64_t>(value.index()));
-    std::visit([&](const auto& chosen) { put(packer, chosen); }, value);
+    writer.put_array(2);
+    writer.put(static_cast<std::int64_t>(value.index()));
+    std::visit([&](const auto& chosen) { put(writer, chosen); }, value);
   } else {
     static_assert(Visited<M>, "a member type that the wire does not know");
-    put_struct(packer, value);
+    put_struct(writer, value);
   }
 }
 
