@@ -7,7 +7,8 @@ namespace distcron::ctl {
 
 std::vector<std::string> dialect_names() {
   std::vector<std::string> names;
-  for (const cron::Dialect dialect : cron::kDialects) names.emplace_back(cron::name_of(dialect));
+  for (const cron::Dialect dialect : cron::kDialects)
+    names.emplace_back(cron::name_of(dialect));
   return names;
 }
 
@@ -17,7 +18,8 @@ std::vector<std::string> crontab_dialect_names() {
 
 std::vector<std::string> dst_names() {
   std::vector<std::string> names;
-  for (const cron::DstMode mode : cron::kDstModes) names.emplace_back(cron::name_of(mode));
+  for (const cron::DstMode mode : cron::kDstModes)
+    names.emplace_back(cron::name_of(mode));
   return names;
 }
 

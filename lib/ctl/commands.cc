@@ -23,12 +23,45 @@ void add_unique(std::vector<std::string>& words, std::string_view word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.emplace_back(word);
 }
 
+/// In the order of the manual: define, see, run, explain, files, cluster, access, tools.
 std::vector<CommandSpec> make_commands() {
   std::vector<CommandSpec> all;
+  all.push_back(job_verb(job_add_command()));
+  all.push_back(job_verb(job_edit_command()));
+  all.push_back(job_verb(job_set_command()));
+  all.push_back(job_verb(job_copy_command()));
+  all.push_back(job_verb(job_rename_command()));
+  all.push_back(job_verb(job_rm_command()));
+  all.push_back(job_verb(job_enable_command()));
+  all.push_back(job_verb(job_disable_command()));
+  all.push_back(job_verb(job_list_command()));
+  all.push_back(job_verb(job_show_command()));
+  all.push_back(job_verb(run_start_command()));
+  all.push_back(job_verb(run_kill_command()));
+  all.push_back(job_verb(run_logs_command()));
+  all.push_back(job_verb(run_history_command()));
+  all.push_back(job_verb(run_wait_command()));
+  all.push_back(job_verb(run_rerun_command()));
   all.push_back(job_verb(job_next_command()));
+  all.push_back(job_verb(explain_show_command()));
+  all.push_back(job_verb(lint_check_command()));
+  all.push_back(job_verb(job_versions_command()));
+  all.push_back(import_crontab_command());
+  all.push_back(export_jobs_command());
+  all.push_back(cluster_status_command());
+  all.push_back(cluster_settings_command());
+  all.push_back(cluster_events_command());
+  all.push_back(access_keygen_command());
+  all.push_back(access_key_list_command());
+  all.push_back(access_key_add_command());
+  all.push_back(access_key_rm_command());
+  all.push_back(access_whoami_command());
+  all.push_back(access_login_command());
+  all.push_back(completion_show_command());
   all.push_back(version_show_command());
   all.push_back(help_show_command());
   all.push_back(hidden(spec_show_command()));
+  all.push_back(hidden(complete_command()));
   return all;
 }
 
@@ -60,7 +93,8 @@ std::vector<std::string> first_words() {
   for (const CommandSpec& spec : all_commands()) {
     if (!spec.is_hidden) add_unique(words, spec.text.path.substr(0, spec.text.path.find(' ')));
   }
-  for (const Alias& alias : aliases()) add_unique(words, alias.name);
+  for (const Alias& alias : aliases())
+    add_unique(words, alias.name);
   add_unique(words, "job");
   return words;
 }

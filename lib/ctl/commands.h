@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ struct CommandSpec {
   std::function<Bound()> bind;
   bool is_job_verb = false;  ///< `job VERB` means the same.
   bool is_hidden = false;
+  std::optional<Millis> patience;  ///< In place of --request-timeout.
 };
 
 /// Makes the row of a command from its options struct and its two functions.

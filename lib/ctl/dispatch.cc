@@ -36,8 +36,8 @@ std::vector<std::string> split_list(std::string_view text) {
 
 Answer<OutputOptions> output_options(const Globals& globals, const Program& program) {
   OutputOptions options;
-  std::string format = globals.output.empty() ? program.host.env("DISTCRON_OUTPUT")
-                                              : globals.output;
+  std::string format =
+      globals.output.empty() ? program.host.env("DISTCRON_OUTPUT") : globals.output;
   if (globals.json) format = "json";
   if (format.empty()) format = "table";
   const std::optional<Format> parsed = parse_format(format);
@@ -134,10 +134,14 @@ int run_program(const std::vector<std::string>& args, const Program& program) {
     out.page(command_help(*line->command));
     return 0;
   }
+  if (line->command != nullptr && line->command->patience) {
+    globals.request_timeout = *line->command->patience;
+    globals.quiet = true;
+  }
   const std::unique_ptr<Client> client = program.make_client(globals, program.host, out);
   Context context{*client, out, program.host, globals, program.host.now()};
-  const Outcome outcome = line->command == nullptr ? without_command(*line, globals, out)
-                                                   : line->bound.run(context);
+  const Outcome outcome =
+      line->command == nullptr ? without_command(*line, globals, out) : line->bound.run(context);
   if (!outcome) return end(outcome.error(), client->request_id());
   return static_cast<int>(*outcome);
 }

@@ -33,9 +33,9 @@ struct Flag {
   std::string value;
   std::string help;
   bool repeatable = false;
-  bool hidden = false;               ///< Not in help, but in the man page test.
-  std::vector<std::string> choices;  ///< Closed list of values; empty: any.
-  std::string field;                 ///< Key of the job field that it sets; empty: none.
+  bool hidden = false;                          ///< Not in help, but in the man page test.
+  std::vector<std::string> choices;             ///< Closed list of values; empty: any.
+  std::string field;                            ///< Key of the job field that it sets; empty: none.
   std::function<Status(std::string_view)> set;  ///< Once per use; a switch gets "".
 
   Flag& one_of(std::vector<std::string> values) {
@@ -73,9 +73,13 @@ class Flags {
   void argv(std::string_view usage, std::optional<std::vector<std::string>>& target);
 
   [[nodiscard]] const std::deque<Flag>& all() const { return flags_; }
+
   [[nodiscard]] std::deque<Flag>& all() { return flags_; }
+
   [[nodiscard]] const WordsText& words_text() const { return words_; }
+
   [[nodiscard]] std::string_view argv_usage() const { return argv_usage_; }
+
   [[nodiscard]] bool takes_argv() const { return argv_target_ != nullptr; }
 
   /// For the parser.

@@ -126,7 +126,8 @@ std::string full_help() {
   text += "\nAliases\n";
   for (const Alias& alias : aliases()) {
     std::string meaning(alias.path);
-    for (const std::string& word : alias.extra) meaning += " " + word;
+    for (const std::string& word : alias.extra)
+      meaning += " " + word;
     text += two_columns(std::string(alias.name), meaning);
   }
   text += two_columns("job VERB", "the same as VERB, for the commands about jobs");
@@ -134,7 +135,8 @@ std::string full_help() {
   Flags flags;
   add_global_flags(flags, globals);
   text += "\nGlobal options\n" + flag_lines(flags) + "\nTopics: ";
-  for (const std::string& topic : help_topics()) text += topic + " ";
+  for (const std::string& topic : help_topics())
+    text += topic + " ";
   text += "\nRead one with: distcronctl help TOPIC\n";
   return text;
 }
@@ -145,8 +147,8 @@ std::string command_help(const CommandSpec& spec) {
                      std::string(spec.text.summary) + "\n\n" + wrap(usage_line(spec), 0, 7) + "\n";
   if (!spec.text.examples.empty()) text += "\nExamples\n";
   for (const Example& example : spec.text.examples) {
-    text += "  # " + std::string(example.what) + "\n  distcronctl " +
-            std::string(example.command) + "\n";
+    text += "  # " + std::string(example.what) + "\n  distcronctl " + std::string(example.command) +
+            "\n";
   }
   if (!spec.text.about.empty()) text += "\n" + paragraphs(spec.text.about);
   const std::string flags = flag_lines(bound.flags);
@@ -157,8 +159,8 @@ std::string command_help(const CommandSpec& spec) {
 std::string group_help(std::string_view group) {
   std::string text;
   for (const CommandSpec& spec : all_commands()) {
-    const bool is_member = group == "job" ? spec.is_job_verb
-                                          : spec.text.path.starts_with(std::string(group) + " ");
+    const bool is_member =
+        group == "job" ? spec.is_job_verb : spec.text.path.starts_with(std::string(group) + " ");
     if (is_member && !spec.is_hidden) {
       text += two_columns(std::string(spec.text.path), spec.text.summary);
     }

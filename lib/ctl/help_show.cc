@@ -30,7 +30,8 @@ Outcome run(const Options& o, Context& context) {
     return ExitCode::kOk;
   }
   std::string path;
-  for (const std::string& word : o.words) path += (path.empty() ? "" : " ") + word;
+  for (const std::string& word : o.words)
+    path += (path.empty() ? "" : " ") + word;
   if (const CommandSpec* spec = find_command(resolve_alias(path))) {
     context.out.page(command_help(*spec));
     return ExitCode::kOk;
@@ -42,9 +43,11 @@ Outcome run(const Options& o, Context& context) {
     return ExitCode::kOk;
   }
   std::vector<std::string> known = help_topics();
-  for (const CommandSpec& spec : all_commands()) known.emplace_back(spec.text.path);
+  for (const CommandSpec& spec : all_commands())
+    known.emplace_back(spec.text.path);
   std::string near;
-  for (const std::string& name : suggest(path, known)) near += (near.empty() ? "" : ", ") + name;
+  for (const std::string& name : suggest(path, known))
+    near += (near.empty() ? "" : ", ") + name;
   return usage("no help on \"" + path + "\"", near.empty() ? "" : "did you mean: " + near);
 }
 
@@ -65,8 +68,8 @@ CommandSpec help_show_command() {
 }
 
 CommandSpec spec_show_command() {
-  return make_command<Options>({"__spec", "print the table of commands as JSON", "", {}},
-                               add_flags, run_spec);
+  return make_command<Options>({"__spec", "print the table of commands as JSON", "", {}}, add_flags,
+                               run_spec);
 }
 
 }  // namespace distcron::ctl

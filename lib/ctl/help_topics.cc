@@ -105,7 +105,8 @@ constexpr std::array<Topic, 5> kTopics{{{"schedule", kSchedule},
 
 std::vector<std::string> help_topics() {
   std::vector<std::string> names;
-  for (const Topic& topic : kTopics) names.emplace_back(topic.first);
+  for (const Topic& topic : kTopics)
+    names.emplace_back(topic.first);
   return names;
 }
 

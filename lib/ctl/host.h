@@ -24,6 +24,7 @@ class Host {
   /// Empty when unset.
   [[nodiscard]] virtual std::string env(const std::string& name) const = 0;
   [[nodiscard]] virtual bool is_readable(const std::string& path) const = 0;
+  [[nodiscard]] virtual bool is_executable(const std::string& path) const = 0;
   [[nodiscard]] virtual bool is_socket(const std::string& path) const = 0;
   /// "-" is standard input. kNotFound, kDenied or kIo.
   [[nodiscard]] virtual Result<std::string> read_file(const std::string& path) = 0;

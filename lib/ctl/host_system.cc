@@ -70,8 +70,13 @@ class SystemHost final : public Host {
     return ::access(path.c_str(), R_OK) == 0;
   }
 
+  bool is_executable(const std::string& path) const override {
+    return ::access(path.c_str(), X_OK) == 0;
+  }
+
   bool is_socket(const std::string& path) const override {
     struct stat facts {};
+
     return ::stat(path.c_str(), &facts) == 0 && S_ISSOCK(facts.st_mode);
   }
 
@@ -108,9 +113,7 @@ class SystemHost final : public Host {
     return names;
   }
 
-  void remove_file(const std::string& path) override {
-    static_cast<void>(::unlink(path.c_str()));
-  }
+  void remove_file(const std::string& path) override { static_cast<void>(::unlink(path.c_str())); }
 
   WallTime now() const override { return wall_now(); }
 

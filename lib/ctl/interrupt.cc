@@ -29,6 +29,7 @@ extern "C" void on_interrupt(int /*signum*/) {
 
 void handle_interrupts() {
   struct sigaction action {};
+
   action.sa_handler = on_interrupt;
   sigemptyset(&action.sa_mask);
   static_cast<void>(::sigaction(SIGINT, &action, nullptr));

@@ -40,8 +40,7 @@ void add_flags(Flags& flags, Options& o) {
   flags.add({"expr", 0, "EXPR", "a schedule instead of jobs; needs no agent"}, o.expr);
   flags.add({"dialect", 0, "DIALECT", "grammar of --expr"}, o.dialect).one_of(dialect_names());
   flags.add({"dst", 0, "MODE", "what --expr does at clock changes"}, o.dst).one_of(dst_names());
-  flags.add({"seed", 0, "N", "spread of H and ~ in --expr; made from the text by default"},
-            o.seed);
+  flags.add({"seed", 0, "N", "spread of H and ~ in --expr; made from the text by default"}, o.seed);
 }
 
 Status print_instants(const std::vector<wire::NextItem>& items, Output& out) {

@@ -25,7 +25,8 @@ JsonObject& JsonObject::add_some(std::string_view key, std::string_view text) {
 
 std::string json_array(const std::vector<std::string>& values) {
   std::string text;
-  for (const std::string& value : values) text += (text.empty() ? "" : ",") + value;
+  for (const std::string& value : values)
+    text += (text.empty() ? "" : ",") + value;
   return "[" + text + "]";
 }
 

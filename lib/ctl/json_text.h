@@ -20,6 +20,7 @@ class JsonObject {
   JsonObject& add_json(std::string_view key, std::string_view json);
   /// As add_text(), but nothing for an empty text.
   JsonObject& add_some(std::string_view key, std::string_view text);
+
   [[nodiscard]] std::string text() const { return "{" + inner_ + "}"; }
 
  private:

@@ -29,14 +29,21 @@ enum class ExitCode : int {
 /// What an error from the agent or from reading input means for the shell.
 [[nodiscard]] constexpr ExitCode exit_code_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalid: return ExitCode::kInvalid;
-    case ErrorCode::kNotFound: return ExitCode::kNotFound;
-    case ErrorCode::kConflict: return ExitCode::kConflict;
-    case ErrorCode::kDenied: return ExitCode::kDenied;
-    case ErrorCode::kUnavailable: return ExitCode::kNotReady;
-    case ErrorCode::kTimeout: return ExitCode::kTimeout;
+    case ErrorCode::kInvalid:
+      return ExitCode::kInvalid;
+    case ErrorCode::kNotFound:
+      return ExitCode::kNotFound;
+    case ErrorCode::kConflict:
+      return ExitCode::kConflict;
+    case ErrorCode::kDenied:
+      return ExitCode::kDenied;
+    case ErrorCode::kUnavailable:
+      return ExitCode::kNotReady;
+    case ErrorCode::kTimeout:
+      return ExitCode::kTimeout;
     case ErrorCode::kCorrupt:
-    case ErrorCode::kIo: return ExitCode::kInternal;
+    case ErrorCode::kIo:
+      return ExitCode::kInternal;
   }
   return ExitCode::kInternal;
 }
@@ -64,9 +71,8 @@ using Outcome = Answer<ExitCode>;
 
 /// Wrong use of the command line: exit code 2. `hint` is the way out, may be empty.
 [[nodiscard]] inline tl::unexpected<Failure> usage(std::string message, std::string hint = {}) {
-  return tl::unexpected<Failure>(
-      Failure(Error{ErrorCode::kInvalid, std::move(message), 0, std::move(hint)},
-              ExitCode::kUsage));
+  return tl::unexpected<Failure>(Failure(
+      Error{ErrorCode::kInvalid, std::move(message), 0, std::move(hint)}, ExitCode::kUsage));
 }
 
 }  // namespace distcron::ctl

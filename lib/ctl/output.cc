@@ -3,7 +3,6 @@
 
 #include <array>
 
-
 namespace distcron::ctl {
 namespace {
 
@@ -47,8 +46,12 @@ void Output::hint(std::string_view text) {
 }
 
 Status Output::table(Table table, const std::vector<std::string>& names) {
+  if (options_.format == Format::kToml) {
+    return fail_hint(ErrorCode::kInvalid, "-o toml is for jobs only", "with show and export");
+  }
   if (options_.format == Format::kName) {
-    for (const std::string& name : names) line(name);
+    for (const std::string& name : names)
+      line(name);
     return {};
   }
   if (!options_.columns.empty()) DC_CHECK_OK(choose_columns(table, options_.columns));
@@ -75,11 +78,13 @@ void Output::json_object(std::string_view kind, std::string_view object) {
 void Output::json_list(std::string_view kind, const std::vector<std::string>& items,
                        std::string_view extra) {
   if (options_.format == Format::kJsonl) {
-    for (const std::string& item : items) line(item);
+    for (const std::string& item : items)
+      line(item);
     return;
   }
   std::string text = R"({"apiVersion":"v1","kind":")" + std::string(kind) + R"(","items":[)";
-  for (std::size_t i = 0; i < items.size(); ++i) text += (i > 0 ? ",\n" : "\n") + items[i];
+  for (std::size_t i = 0; i < items.size(); ++i)
+    text += (i > 0 ? ",\n" : "\n") + items[i];
   line(text + "]" + std::string(extra) + "}");
 }
 

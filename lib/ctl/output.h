@@ -50,19 +50,27 @@ class Output {
       : streams_(std::move(streams)), options_(std::move(options)) {}
 
   [[nodiscard]] const OutputOptions& options() const { return options_; }
+
   [[nodiscard]] Format format() const { return options_.format; }
+
   [[nodiscard]] bool is_json() const {
     return options_.format == Format::kJson || options_.format == Format::kJsonl;
   }
+
   [[nodiscard]] bool out_is_tty() const { return streams_.out_tty; }
+
   [[nodiscard]] bool err_is_tty() const { return streams_.err_tty; }
+
   [[nodiscard]] std::size_t width() const { return streams_.width; }
 
   /// Bytes of the result, as they are.
   void write(std::string_view bytes) { streams_.out(bytes); }
+
   void line(std::string_view text);
+
   /// A whole result that may be longer than the screen.
   void page(std::string_view text) { streams_.page(text); }
+
   /// A line on stderr; nothing with -q.
   void talk(std::string_view text);
   /// As talk(), but only on a terminal: what to type next.

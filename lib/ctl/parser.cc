@@ -18,7 +18,8 @@ namespace {
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
   std::string text;
-  for (const std::string& name : suggest(word, known)) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : suggest(word, known))
+    text += (text.empty() ? "" : ", ") + name;
   return text.empty() ? text : "did you mean: " + text;
 }
 
@@ -140,7 +141,8 @@ Answer<bool> set_value(const Flag& flag, std::string_view value) {
   if (!flag.choices.empty() && !flag.value.empty() &&
       std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
     std::string all;
-    for (const std::string& name : flag.choices) all += (all.empty() ? "" : ", ") + name;
+    for (const std::string& name : flag.choices)
+      all += (all.empty() ? "" : ", ") + name;
     const std::string near = did_you_mean(value, flag.choices);
     return usage(shown(flag) + ": unknown value \"" + std::string(value) + "\"",
                  (near.empty() ? "" : near + "; ") + "one of: " + all);
@@ -193,12 +195,14 @@ class FlagReader {
       if (flag.letter != 0) names += std::string(",-") + flag.letter;
       if (flag.value.empty()) {
         app_.add_flag_function(names, [this, &flag](std::int64_t count) {
-          for (std::int64_t i = 0; i < count; ++i) note(flag, "");
+          for (std::int64_t i = 0; i < count; ++i)
+            note(flag, "");
         });
         continue;
       }
       CLI::Option* option = app_.add_option(names, [this, &flag](const CLI::results_t& values) {
-        for (const std::string& value : values) note(flag, value);
+        for (const std::string& value : values)
+          note(flag, value);
         return true;
       });
       option->type_size(1)->expected(1)->allow_extra_args(false);
@@ -232,8 +236,10 @@ class FlagReader {
 
 std::vector<std::string> flag_names(const Flags& globals, const Flags& own) {
   std::vector<std::string> names;
-  for (const Flag& flag : own.all()) names.push_back(shown(flag));
-  for (const Flag& flag : globals.all()) names.push_back(shown(flag));
+  for (const Flag& flag : own.all())
+    names.push_back(shown(flag));
+  for (const Flag& flag : globals.all())
+    names.push_back(shown(flag));
   return names;
 }
 

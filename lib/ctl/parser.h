@@ -19,7 +19,6 @@ struct ParsedLine {
 /// Finds the command and sets its options and `globals`. Flags may stand anywhere before `--`.
 /// Fails with exit code 2, with suggestions, for unknown commands, flags and values. With --help
 /// or --version, missing words are no failure.
-[[nodiscard]] Answer<ParsedLine> parse_line(const std::vector<std::string>& args,
-                                            Globals& globals);
+[[nodiscard]] Answer<ParsedLine> parse_line(const std::vector<std::string>& args, Globals& globals);
 
 }  // namespace distcron::ctl

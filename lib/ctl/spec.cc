@@ -22,7 +22,8 @@ std::string flags_json(const Flags& flags) {
     if (flag.hidden) object.add_json("hidden", "true");
     if (!flag.choices.empty()) {
       std::vector<std::string> choices;
-      for (const std::string& choice : flag.choices) choices.push_back(json_quote(choice));
+      for (const std::string& choice : flag.choices)
+        choices.push_back(json_quote(choice));
       object.add_json("choices", json_array(choices));
     }
     items.push_back(object.text());
@@ -41,11 +42,22 @@ std::string spec_json() {
     object.add_text("path", spec.text.path);
     object.add_text("summary", spec.text.summary);
     object.add_some("words", bound.flags.words_text().usage);
+    object.add_some("argv", bound.flags.argv_usage());
+    object.add_some("about", spec.text.about);
+    if (spec.is_job_verb) object.add_json("job_verb", "true");
+    std::vector<std::string> examples;
+    for (const Example& example : spec.text.examples) {
+      JsonObject item;
+      item.add_text("command", example.command).add_text("what", example.what);
+      examples.push_back(item.text());
+    }
+    object.add_json("examples", json_array(examples));
     object.add_json("flags", flags_json(bound.flags));
     commands.push_back(object.text());
   }
   std::vector<std::string> names;
-  for (const Alias& alias : aliases()) names.push_back(json_quote(alias.name));
+  for (const Alias& alias : aliases())
+    names.push_back(json_quote(alias.name));
   std::vector<std::string> fields;
   const model::JobSpec job;
   model::visit_fields(job, [&fields](const model::Field& field, const auto& member) {

@@ -40,10 +40,12 @@ std::string heading(std::string_view key) {
 
 void drop_columns(Table& table, const std::vector<std::size_t>& keep) {
   Table chosen;
-  for (const std::size_t i : keep) chosen.columns.push_back(table.columns[i]);
+  for (const std::size_t i : keep)
+    chosen.columns.push_back(table.columns[i]);
   for (const auto& row : table.rows) {
     std::vector<std::string> cells;
-    for (const std::size_t i : keep) cells.push_back(row[i]);
+    for (const std::size_t i : keep)
+      cells.push_back(row[i]);
     chosen.rows.push_back(std::move(cells));
   }
   table = std::move(chosen);
@@ -53,7 +55,8 @@ std::vector<std::size_t> measure(const Table& table, bool header) {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     std::size_t width = header ? table.columns[i].key.size() : 0;
-    for (const auto& row : table.rows) width = std::max(width, display_width(row[i]));
+    for (const auto& row : table.rows)
+      width = std::max(width, display_width(row[i]));
     widths.push_back(width);
   }
   return widths;
@@ -62,7 +65,8 @@ std::vector<std::size_t> measure(const Table& table, bool header) {
 /// Takes columns from the widest flexible one until the table fits, or nothing is left to take.
 void fit(const Table& table, std::size_t screen, std::vector<std::size_t>& widths) {
   std::size_t total = kGap.size() * (widths.empty() ? 0 : widths.size() - 1);
-  for (const std::size_t width : widths) total += width;
+  for (const std::size_t width : widths)
+    total += width;
   while (total > screen) {
     std::size_t widest = widths.size();
     for (std::size_t i = 0; i < widths.size(); ++i) {
@@ -125,19 +129,22 @@ std::string printable(std::string_view text) {
 
 Status choose_columns(Table& table, const std::vector<std::string>& keys) {
   std::vector<std::string> known;
-  for (const Column& column : table.columns) known.push_back(column.key);
+  for (const Column& column : table.columns)
+    known.push_back(column.key);
   std::vector<std::size_t> keep;
   for (const std::string& key : keys) {
     const auto found = std::find(known.begin(), known.end(), key);
     if (found == known.end()) {
       std::string all;
-      for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
+      for (const std::string& name : known)
+        all += (all.empty() ? "" : ", ") + name;
       return fail_hint(ErrorCode::kInvalid, "no column named \"" + key + "\"", "columns: " + all);
     }
     keep.push_back(static_cast<std::size_t>(found - known.begin()));
   }
   drop_columns(table, keep);
-  for (Column& column : table.columns) column.wide_only = false;
+  for (Column& column : table.columns)
+    column.wide_only = false;
   return {};
 }
 
@@ -150,18 +157,21 @@ std::string format_table(Table table, const TableStyle& style) {
     drop_columns(table, keep);
   }
   for (auto& row : table.rows) {
-    for (std::string& cell : row) cell = printable(cell);
+    for (std::string& cell : row)
+      cell = printable(cell);
   }
   std::vector<std::size_t> widths = measure(table, style.header);
   if (style.width > 0) fit(table, style.width, widths);
   std::string text;
   if (style.header) {
     std::vector<std::string> titles;
-    for (const Column& column : table.columns) titles.push_back(heading(column.key));
+    for (const Column& column : table.columns)
+      titles.push_back(heading(column.key));
     const std::string line = format_row(table, titles, widths);
     text += style.bold_header ? "\x1b[1m" + line + "\x1b[0m\n" : line + "\n";
   }
-  for (const auto& row : table.rows) text += format_row(table, row, widths) + "\n";
+  for (const auto& row : table.rows)
+    text += format_row(table, row, widths) + "\n";
   return text;
 }
 
@@ -174,7 +184,8 @@ std::string format_tsv(const Table& table, bool header) {
     text += '\n';
   }
   for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) text += (i > 0 ? "\t" : "") + printable(row[i]);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      text += (i > 0 ? "\t" : "") + printable(row[i]);
     text += '\n';
   }
   return text;

@@ -16,10 +16,10 @@ namespace distcron::ctl {
 enum class Align : std::uint8_t { kLeft, kRight };
 
 struct Column {
-  std::string key;           ///< For --columns; its upper case is the heading.
+  std::string key;  ///< For --columns; its upper case is the heading.
   Align align = Align::kLeft;
-  bool flexible = false;     ///< May be cut with "…" when the screen is too narrow.
-  bool wide_only = false;    ///< Shown with -o wide, -o tsv and --columns only.
+  bool flexible = false;   ///< May be cut with "…" when the screen is too narrow.
+  bool wide_only = false;  ///< Shown with -o wide, -o tsv and --columns only.
 };
 
 struct Table {

@@ -71,7 +71,8 @@ bool run_pager(std::string command, std::string_view text) {
   static_cast<void>(write_all(writer.get(), text));
   writer.reset();
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
+    continue;
   return true;
 }
 
