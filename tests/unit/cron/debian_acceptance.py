@@ -3,7 +3,7 @@
 """Compares which crontab lines Debian's `crontab -n` accepts with ours; run by hand.
 
 usage: debian_acceptance.py READER [COUNT] [SEED]
-READER reads lines on stdin and prints "1 ..." (accepted) or "0 ..." per line.
+READER is build/.../tests/cron_accept: it prints "1 ..." (accepted) or "0 ..." per line of stdin.
 """
 import os
 import random
@@ -52,7 +52,7 @@ def main():
     # A line that is empty, a comment or a setting is not an entry.
     lines = [text for text in lines if text.strip() and text.lstrip()[0] != "#" and "=" not in text]
     lines = [text.lstrip() for text in lines]
-    ours = subprocess.run([reader, "lines", "debian"], input="\n".join(lines) + "\n", text=True,
+    ours = subprocess.run([reader, "debian"], input="\n".join(lines) + "\n", text=True,
                           capture_output=True, check=True).stdout.splitlines()
     bad = accepted = 0
     with tempfile.TemporaryDirectory() as folder:
