@@ -51,11 +51,32 @@ class OneNode:
         if self.agent and self.agent.poll() is None:
             self.agent.send_signal(signal.SIGTERM)
             self.agent.wait(timeout=60)
+        left = self.left_over(10)
+        for pid in left:
+            print(f"FAULT: guard or executor {pid} is still there after the agent's end")
+            os.kill(pid, signal.SIGKILL)
         self.log.close()
         if kind is None:
             shutil.rmtree(self.folder)
+            if left:
+                raise RuntimeError(f"{len(left)} processes outlived the agent without a run")
         else:
             print(f"left for inspection: {self.folder}")
+
+    def left_over(self, seconds):
+        """Pids whose arguments name our folder, once none is left or the time is over."""
+        until = time.monotonic() + seconds
+        while True:
+            found = []
+            for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    if str(self.storage).encode() in entry.read_bytes():
+                        found.append(int(entry.parent.name))
+                except OSError:
+                    continue  # it has ended meanwhile
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.1)
 
     def start(self):
         self.agent = subprocess.Popen(

@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("DISTCRON_BIN", ROOT / "build/bin"))
 START_S = 20
 COMMAND_S = 20
+END_S = 10
 
 
 def transcript(text):
@@ -92,6 +93,23 @@ def replay(steps, environment):
     return failures
 
 
+def left_over(folder):
+    """Processes that name the agent's folder; guard and executor may take a moment to end."""
+    until = time.monotonic() + END_S
+    while True:
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue  # it has ended meanwhile
+            if folder in words:
+                found.append(f"{entry.parent.name}: {words}")
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
 def main():
     if not (BIN / "distcrond").exists() or not (BIN / "distcronctl").exists():
         print(f"SKIP: no programs in {BIN}")
@@ -116,6 +134,14 @@ def main():
         if status != 0:
             print(f"the agent ended with status {status}")
             failures += 1
+        if exports:
+            folder = re.sub(r"^ipc://|/run/.*$", "", unquoted["DISTCRON_ENDPOINT"])
+            for process in left_over(folder):
+                print(f"still there after the agent's end: {process}")
+                failures += 1
+            if pathlib.Path(folder).exists():
+                print(f"still there after the agent's end: {folder}")
+                failures += 1
         if failures:
             log.seek(0)
             print("the agent's log:\n" + log.read().decode(errors="replace"))
