@@ -19,7 +19,9 @@ namespace distcron::process {
 namespace {
 
 constexpr std::size_t kProcessesMax = 65'536;
-constexpr int kStopRoundsMax = 50;
+/// A kill works at most this long before its caller may reap: zombies make each round slower.
+constexpr std::int64_t kKillRoundUs = 60'000;
+constexpr int kChildPasses = 30;
 
 struct Entry {
   pid_t pid;
@@ -132,15 +134,38 @@ int signal_descendants(pid_t root, int signum) {
   return count;
 }
 
+/// Kills what is now a direct child of `root`. Much faster than a walk over all processes: it
+/// catches a chain whose members live for less time than such a walk takes.
+void kill_children(pid_t root) {
+  TextBuffer<64> path;
+  path.add("/proc/").add(root).add("/task/").add(root).add("/children");
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  static constinit std::array<char, 32'768> text{};
+  for (int pass = 0; file && pass < kChildPasses; ++pass) {
+    const ssize_t got = ::pread(file.get(), text.data(), text.size() - 1, 0);
+    if (got <= 0) return;
+    text[static_cast<std::size_t>(got)] = '\0';
+    for (const char* at = text.data(); *at != '\0';) {
+      const auto pid = static_cast<pid_t>(take_decimal(at));
+      // A number cut by the end of the buffer has no blank behind it.
+      if (pid > 1 && *at == ' ') (void)::kill(pid, SIGKILL);
+      if (*at != '\0') ++at;
+    }
+  }
+}
+
 int kill_descendants(pid_t root) {
+  const std::int64_t end_us = boot_now_us() + kKillRoundUs;
+  kill_children(root);
   int before = -1;
-  for (int round = 0; round < kStopRoundsMax; ++round) {
+  while (boot_now_us() < end_us) {
     const int stopped = signal_descendants(root, SIGSTOP);
-    if (stopped <= 0) break;
-    if (stopped == before) break;
+    if (stopped <= 0 || stopped == before) break;
     before = stopped;
   }
-  return signal_descendants(root, SIGKILL);
+  const int killed = signal_descendants(root, SIGKILL);
+  kill_children(root);
+  return killed;
 }
 
 std::int64_t boot_now_us() { return now_us(CLOCK_BOOTTIME); }

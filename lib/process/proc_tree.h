@@ -19,8 +19,9 @@ namespace distcron::process {
 /// Returns how many were signalled; -1 when /proc cannot be read.
 int signal_descendants(pid_t root, int signum);
 
-/// Stops all descendants of `root`, looks again until no new one appears (at most 50 rounds), then
-/// kills them. Returns how many it killed; 0: there were none.
+/// Kills the children of `root`, stops its descendants, looks again until no new one appears, then
+/// kills them. Takes some 0.1 s at most: reap and call again until none is left. Returns how many
+/// it killed, zombies included; 0: there were none.
 int kill_descendants(pid_t root);
 
 /// CLOCK_BOOTTIME and CLOCK_REALTIME, microseconds.

@@ -205,6 +205,9 @@ void StubLoop::perform(const supervise::Effect& effect) {
 }
 
 void StubLoop::kill_tree() {
+  // As much processor as this user may have: a job that forks must not be faster. The main process
+  // has its own value already.
+  if (kill_rounds_ == 0) (void)::setpriority(PRIO_PROCESS, 0, -20);
   const bool by_cgroup = *setup_.cgroup && setup_.cgroup->kill_all();
   // A job of root can leave its cgroup; it cannot leave its subreaper.
   if (!by_cgroup || kill_rounds_ > 0) kill_descendants(::getpid());

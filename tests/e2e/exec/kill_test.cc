@@ -133,7 +133,7 @@ TEST_SUITE("exec kill") {
       std::this_thread::sleep_for(milliseconds(300));
 
       REQUIRE(host.client().kill(key_of(plan), SIGKILL, 0));
-      host.wait_end(key_of(plan));
+      host.wait_end(key_of(plan), 40);
 
       const auto record = host.files().load_end_record(key_of(plan));
       REQUIRE(record);
