@@ -153,6 +153,8 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
     fresh.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
     fresh.term = term;
     fresh.created_at = entry_.at;
+    // Only what stays queued needs a timer.
+    if (decision.action != Action::kQueue) fresh.state = RunState::kDispatched;
     state_.add_run(std::move(fresh));
     live = &state_.runs.rbegin()->second;
   }
