@@ -17,7 +17,7 @@ using cron::CrontabLine;
 using cron::Dialect;
 
 constexpr std::size_t kNameWordBytesMax = 40;
-constexpr std::int64_t kRandomDelayMinutesMax = 24 * 60;
+constexpr std::int64_t kRandomDelayMinutesMax = std::int64_t{24} * 60;
 
 bool is_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

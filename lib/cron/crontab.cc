@@ -108,7 +108,7 @@ class Reader {
     return true;
   }
 
-  void check_supercronic_zone(CrontabLine& line) {
+  void check_supercronic_zone(CrontabLine& line) const {
     if (file_.options.dialect != Dialect::kSupercronic || line.env.name != "CRON_TZ") return;
     const auto zone = load_zone(line.env.value);
     if (zone || zone.error().code != ErrorCode::kInvalid) return;

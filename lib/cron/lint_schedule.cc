@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::int64_t kClockChangeLookahead = 400 * kDaySeconds;
-constexpr std::int64_t kSmallChangeMax = 3 * 3'600;  ///< Larger jumps are clock corrections.
+constexpr std::int64_t kSmallChangeMax = std::int64_t{3} * 3'600;  ///< Larger jumps are clock corrections.
 constexpr std::uint32_t kAllHours = (1U << 24U) - 1;
 constexpr int kMinutesPerDay = 1'440;
 

@@ -29,7 +29,7 @@ std::string quoted(std::string_view text) {
       out += c;
     } else if (byte < 0x20 || byte >= 0x7f) {  // bytes as Latin-1, so that any input is valid JSON
       char buffer[8];
-      std::snprintf(buffer, sizeof buffer, "\\u%04x", static_cast<unsigned>(byte));
+      (void)std::snprintf(buffer, sizeof buffer, "\\u%04x", static_cast<unsigned>(byte));
       out += buffer;
     } else {
       out += c;
