@@ -28,7 +28,9 @@ std::string hex_uid(std::uint64_t uid) {
 }
 
 std::string reason_text(const model::Run& run) {
-  if (run.reason == model::Reason::kSetup) return "setup_" + run.detail;
+  if (run.reason == model::Reason::kSetup) {
+    return "setup_" + run.detail.substr(0, run.detail.find(':'));
+  }
   return std::string(model::name_of(run.reason));
 }
 

@@ -50,12 +50,19 @@ std::string flag_label(const Flag& flag) {
   return label;
 }
 
+/// Whether the help names all choices already.
+bool names_choices(const Flag& flag) {
+  return std::all_of(flag.choices.begin(), flag.choices.end(), [&flag](const std::string& choice) {
+    return flag.help.find(choice) != std::string::npos;
+  });
+}
+
 std::string flag_lines(const Flags& flags) {
   std::string text;
   for (const Flag& flag : flags.all()) {
     if (flag.hidden) continue;
     std::string help = flag.help;
-    if (!flag.choices.empty()) {
+    if (!names_choices(flag)) {
       help += ": ";
       for (std::size_t i = 0; i < flag.choices.size(); ++i) {
         help += (i > 0 ? " | " : "") + flag.choices[i];

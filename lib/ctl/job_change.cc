@@ -125,7 +125,8 @@ CommandSpec job_rename_command() {
   return make_command<RenameOptions>({"rename",
                                       "give a job another name",
                                       "Its history, its uid and so the spread of H stay.",
-                                      {{"rename backup-db db/backup", "into a group"}}},
+                                      {{"rename backup-db db/backup", "into a group"},
+                                       {"rename db/backup backup-db", "and back"}}},
                                      add_rename_flags, rename);
 }
 

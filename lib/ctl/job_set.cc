@@ -138,7 +138,8 @@ CommandSpec job_edit_command() {
        "edit a job in your editor",
        "Opens the job as TOML, with its comments. What does not fit is shown and can be edited "
        "again; edits are never lost. Editor: DISTCRON_EDITOR, VISUAL, EDITOR.",
-       {{"edit backup-db", "and save to store it"}}},
+       {{"edit backup-db", "and save to store it"},
+        {"edit backup-db --reason 'moved to web2'", "with a reason for the record"}}},
       add_edit_flags, edit);
 }
 
@@ -157,7 +158,8 @@ CommandSpec job_versions_command() {
   return make_command<VersionsOptions>({"versions",
                                         "list the versions of a job",
                                         "One of them in full: distcronctl show JOB@VERSION.",
-                                        {{"versions backup-db", "who changed it, and why"}}},
+                                        {{"versions backup-db", "who changed it, and why"},
+                                         {"versions backup-db -o json", "with each definition"}}},
                                        add_versions_flags, versions);
 }
 

@@ -189,8 +189,11 @@ class FlagReader {
     app_.allow_extras();
   }
 
-  void add(Flags& flags) {
+  /// Leaves out flags that `own` has under the same name: `import crontab --local` is not the
+  /// --local of all commands.
+  void add(Flags& flags, const Flags& own) {
     for (Flag& flag : flags.all()) {
+      if (&flags != &own && find_flag(own, shown(flag)) != nullptr) continue;
       std::string names = shown(flag);
       if (flag.letter != 0) names += std::string(",-") + flag.letter;
       if (flag.value.empty()) {
@@ -275,8 +278,8 @@ Answer<ParsedLine> parse_line(const std::vector<std::string>& args, Globals& glo
   const auto words = split_values(LineFlags{global_flags, own}, found.rest);
   if (!words) return usage(words.error().message);
   FlagReader reader;
-  reader.add(global_flags);
-  reader.add(own);
+  reader.add(global_flags, own);
+  reader.add(own, own);
   DC_TRY(std::vector<std::string> rest, reader.read(*words));
   for (const std::string& word : rest) {
     if (!is_flag(word)) continue;

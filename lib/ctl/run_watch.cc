@@ -99,6 +99,8 @@ Answer<std::string> stream_logs(Context& context, const LogPlan& plan,
     request.run = wire::RunRef{};
     request.run.run_id = reply.run_id;
     request.offset = reply.next_offset;
+    // From now on of this attempt only: the offset means nothing in another one.
+    if (reply.attempt > 0) request.attempt = reply.attempt;
     if (!plan.follow) {
       if (reply.bytes.empty()) return reply.state;
       continue;
@@ -109,6 +111,7 @@ Answer<std::string> stream_logs(Context& context, const LogPlan& plan,
     }
     if (is_final || plan.attempt != 0) return reply.state;
     ended_attempt = reply.attempt;
+    request.attempt = 0;
     request.offset = 0;
   }
 }

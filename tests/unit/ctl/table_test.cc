@@ -10,7 +10,9 @@ namespace {
 
 Table two_jobs() {
   Table table;
-  table.columns = {{"name"}, {"runs", Align::kRight}, {"command", Align::kLeft, true},
+  table.columns = {{"name"},
+                   {"runs", Align::kRight},
+                   {"command", Align::kLeft, true},
                    {"user", Align::kLeft, false, true}};
   table.rows = {{"backup-db", "12", "/usr/local/bin/backup --all --verbose", "root"},
                 {"a", "3", "true", "www"}};
