@@ -26,6 +26,9 @@ namespace {
 /// No honest clock of a host that runs this version is earlier.
 constexpr WallTime kReleased = wall_from_seconds(DISTCRON_RELEASED);
 
+constexpr Seconds kIdle{10};  // an executor without agent and runs ends after this
+constexpr Seconds kIdleEphemeral{1};
+
 int exit_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalid:
@@ -111,6 +114,9 @@ AgentOptions options_of(const config::Settings& settings, const DaemonArguments&
   options.released = kReleased;
   if (::geteuid() != 0) options.own_user = own_user_name();
   options.default_user = settings.exec.default_user;
+  if (arguments.is_ephemeral && options.default_user.empty()) {
+    options.default_user = own_user_name();
+  }
   options.sendmail = settings.mail.sendmail;
   options.max_running = settings.exec.max_running;
   options.keep_runs = settings.output.keep_runs;
@@ -181,7 +187,9 @@ int start(const DaemonArguments& arguments, const config::Settings& settings) {
   const auto keys = load_or_make_keys(layout->keys_dir, user);
   if (!keys) return complain(keys.error(), exit_of(keys.error().code));
   if (arguments.inits_keys) return kExitOk;
-  if (Status started = start_executor(*layout, user, {}); !started) {
+  if (Status started =
+          start_executor(*layout, user, arguments.is_ephemeral ? kIdleEphemeral : kIdle);
+      !started) {
     return complain(started.error(), kExitUnavailable);
   }
   if (user) {

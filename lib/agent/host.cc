@@ -367,7 +367,8 @@ void Host::on_refused(const process::ExecRefused& refused) {
       break;
     case process::RefuseReason::kSetup:
       out.reason = model::Reason::kSetup;
-      out.detail = refused.step + ": " + refused.text;
+      // "setup_STEP: words" becomes "STEP: words": the reason says setup already.
+      out.detail = refused.text.rfind("setup_", 0) == 0 ? refused.text.substr(6) : refused.step;
       break;
   }
   if (const auto found = tasks_.find(refused.key); found != tasks_.end()) {

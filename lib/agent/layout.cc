@@ -117,7 +117,7 @@ Status make_directories(const Layout& layout, const std::optional<AgentUser>& us
 }
 
 Status start_executor(const Layout& layout, const std::optional<AgentUser>& user,
-                      const std::string& extra_option) {
+                      Seconds idle_exit) {
   if (process::ExecClient::connect(layout.exec_socket)) return {};
   std::vector<std::string> words{layout.programs_dir + "/distcron-exec",
                                  "--guard",
@@ -126,12 +126,15 @@ Status start_executor(const Layout& layout, const std::optional<AgentUser>& user
                                  "--run-dir",
                                  layout.exec_run_dir,
                                  "--state-dir",
-                                 layout.exec_dir};
+                                 layout.exec_dir,
+                                 "--idle-exit",
+                                 std::to_string(idle_exit.count())};
   if (user) {
     words.emplace_back("--peer-uid");
     words.push_back(std::to_string(user->uid));
+    words.emplace_back("--peer-gid");
+    words.push_back(std::to_string(user->gid));
   }
-  if (!extra_option.empty()) words.push_back(extra_option);
   DC_CHECK_OK(spawn_detached(words));
   for (int waited = 0; waited < kExecutorWaitMs; waited += kExecutorPollMs) {
     if (process::ExecClient::connect(layout.exec_socket)) return {};

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace distcron::agent {
 
@@ -41,9 +42,10 @@ struct AgentUser {
 [[nodiscard]] Status make_directories(const Layout& layout, const std::optional<AgentUser>& user);
 
 /// Starts the guard of the executor, unless one serves this instance already. The guard is not our
-/// child afterwards: it outlives us. Waits until the socket answers, at most 10 s.
+/// child afterwards: it outlives us, and ends `idle_exit` after the last agent and the last run
+/// have gone. Waits until the socket answers, at most 10 s.
 [[nodiscard]] Status start_executor(const Layout& layout, const std::optional<AgentUser>& user,
-                                    const std::string& extra_option);
+                                    Seconds idle_exit);
 
 /// setgroups, setresgid, setresuid, each verified.
 [[nodiscard]] Status become(const AgentUser& user);

@@ -171,6 +171,7 @@ void Agent::on_store() {
         disk_failed_ = true;
       }
       log_->on_durable(*durable);
+      scheduler_->wake();  // whatever was applied may make something due
     } else if (const auto* written = std::get_if<store::StateWritten>(&completion)) {
       if (written->fatal) {
         fatal_ = written->status.error().message;
@@ -196,7 +197,6 @@ void Agent::on_control() {
 
 void Agent::on_order(const planner::Order& order) {
   if (host_) host_->on_order(order, now_);
-  if (scheduler_) scheduler_->wake();
   if (const auto* final_run = std::get_if<planner::RunFinal>(&order)) {
     if (outbox_) outbox_->on_final(final_run->run);
     if (operations_) operations_->on_final(final_run->run);
@@ -226,9 +226,8 @@ void Agent::retain() {
 }
 
 void Agent::notify_status() {
-  if (now_.mono < next_status_) return;
+  if (!is_ready_ || now_.mono < next_status_) return;
   next_status_ = now_.mono + kStatusEvery;
-  if (!is_ready_) return;
   const std::string status = "READY=1\nWATCHDOG=1\nSTATUS=scheduler term " +
                              std::to_string(log_->term()) + ", " +
                              std::to_string(host_->live_count()) + " running";

@@ -47,7 +47,8 @@ void note_start(model::Run& run, WallTime at) {
 }  // namespace
 
 Status Applier::run(const model::HostReports& command) {
-  for (const HostReport& report : command.reports) take(report, command.node_id);
+  for (const HostReport& report : command.reports)
+    take(report, command.node_id);
   return {};
 }
 
@@ -58,8 +59,8 @@ void Applier::take(const HostReport& report, std::int64_t node_id) {
   const bool is_current = live != nullptr && report.attempt == live->run.attempt &&
                           node_id == live->run.node_id && is_busy(live->run.state);
   if (is_end) {
-    out_.orders.emplace_back(EndCommitted{
-        .run_id = report.run_id, .attempt = report.attempt, .node_id = node_id});
+    out_.orders.emplace_back(
+        EndCommitted{.run_id = report.run_id, .attempt = report.attempt, .node_id = node_id});
   }
   if (!is_current) {
     if (report.kind == ReportKind::kEnded) {
@@ -154,7 +155,14 @@ void Applier::next_attempt(LiveRun& live, RunState outcome, Reason reason) {
 
 void Applier::take_unstarted(LiveRun& live, const HostReport& report) {
   model::Run& run = live.run;
-  if (run.state != RunState::kDispatched) return;
+  if (run.state == RunState::kRunning) {
+    // Its stub was released, then the set-up failed: nothing of the job has run.
+    run.started_at.reset();
+    run.pid = 0;
+    run.starts = std::max(0, run.starts - 1);
+  } else if (run.state != RunState::kDispatched) {
+    return;
+  }
   if (!report.detail.empty()) run.detail = report.detail;
   const Reason asked = run.reason;
   const JobEntry* entry = state_.job(run.job_uid);
@@ -177,9 +185,9 @@ void Applier::take_unstarted(LiveRun& live, const HostReport& report) {
   // when the misfire window is over. Repeated refusals wait a little longer each time.
   const bool is_spawn_retry = report.reason == Reason::kSpawnFailed;
   const std::int64_t wait = std::min<std::int64_t>(run.attempt - 1, kRefusedWaitMaxSeconds);
-  run.not_before = entry_.at + (is_spawn_retry
-                                    ? model::retry_wait(spec, run.attempt + 1, report.random)
-                                    : Millis{asked == Reason::kEdited ? 0 : wait * 1000});
+  run.not_before =
+      entry_.at + (is_spawn_retry ? model::retry_wait(spec, run.attempt + 1, report.random)
+                                  : Millis{asked == Reason::kEdited ? 0 : wait * 1000});
   if (asked == Reason::kEdited) return next_attempt(live, RunState::kCancelled, asked);
   next_attempt(live, RunState::kMissed, report.reason);
 }
