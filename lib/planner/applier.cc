@@ -39,9 +39,9 @@ void Applier::gather() {
 
 Status Applier::run(const model::InitCluster& command) {
   if (state_.cluster) {
-    return fail(ErrorCode::kConflict,
-                "cannot make cluster \"" + command.name + "\": this host belongs to cluster \"" +
-                    state_.cluster->name + "\"");
+    return fail(ErrorCode::kConflict, "cannot make cluster \"" + command.name +
+                                          "\": this host belongs to cluster \"" +
+                                          state_.cluster->name + "\"");
   }
   state_.cluster = Cluster{.name = command.name,
                            .cluster_id = command.cluster_id,
@@ -75,11 +75,14 @@ Status Applier::run(const model::PutNode& command) {
   state_.nodes[command.id] = node;
   out_.changes.nodes.push_back(node);
   item(command.name, is_new ? "created" : "updated");
-  event(is_new ? "node.joined" : has_booted ? "node.booted" : "node.restarted", command.name,
-        command.version);
+  event(is_new       ? "node.joined"
+        : has_booted ? "node.booted"
+                     : "node.restarted",
+        command.name, command.version);
   // To join is not to boot: a job that is already there was not meant for it.
   if (has_booted) start_reboot_runs(node);
-  for (const auto& [uid, ids] : state_.runs_of) state_.wake_queued(uid);
+  for (const auto& [uid, ids] : state_.runs_of)
+    state_.wake_queued(uid);
   return {};
 }
 
@@ -120,8 +123,8 @@ Status Applier::run(const model::PutKey& command) {
   }
   for (const auto& [name, known] : state_.keys) {
     if (name != key.name && known.public_key == key.public_key) {
-      return fail(ErrorCode::kConflict, "cannot add key \"" + key.name +
-                                            "\": the same key is known as \"" + name + "\"");
+      return fail(ErrorCode::kConflict,
+                  "cannot add key \"" + key.name + "\": the same key is known as \"" + name + "\"");
     }
   }
   const bool is_new = !state_.keys.contains(key.name);

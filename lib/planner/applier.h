@@ -77,6 +77,7 @@ class Applier {
 
   // Shared.
   void put(const model::Run& run) { out_.changes.runs.push_back(run); }
+
   /// The run ends: out of memory, into the store. `live` is gone afterwards.
   void finish(LiveRun& live, model::RunState state, model::Reason reason);
   void note_end(const model::Run& run);
@@ -90,7 +91,7 @@ class Applier {
   const model::Entry& entry_;
   const LogIndex index_;
   Applied out_;
-  std::set<std::uint64_t> changed_jobs_;     ///< Rows to be written whole.
+  std::set<std::uint64_t> changed_jobs_;  ///< Rows to be written whole.
   std::set<std::uint64_t> moved_cursors_;
 };
 

@@ -59,8 +59,8 @@ bool Applier::is_stale(const Decision& decision, JobTurn& turn) {
   }
   if (decision.action != Action::kClaim) return false;
   const LiveRun* own = decision.run_id != 0 ? state_.live(decision.run_id) : nullptr;
-  const bool may_join = job.spec->concurrency == model::Concurrency::kAllow ||
-                        (own != nullptr && own->run.force);
+  const bool may_join =
+      job.spec->concurrency == model::Concurrency::kAllow || (own != nullptr && own->run.force);
   return !is_place_free(state_, job, decision.run_id) || (turn.claims++ > 0 && !may_join);
 }
 
@@ -68,7 +68,8 @@ std::unordered_map<std::uint64_t, Applier::JobTurn> Applier::sort_by_job(
     const model::Decide& command) {
   std::unordered_map<std::uint64_t, JobTurn> turns;
   turns.reserve(command.decisions.size() + command.cursors.size());
-  for (const model::CursorMove& move : command.cursors) turns[move.job_uid].cursor = move.cursor;
+  for (const model::CursorMove& move : command.cursors)
+    turns[move.job_uid].cursor = move.cursor;
   for (const Decision& decision : command.decisions) {
     JobTurn& turn = turns[decision.job_uid];
     if (is_stale(decision, turn)) turn.is_stale = true;

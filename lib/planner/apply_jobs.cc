@@ -20,7 +20,9 @@ bool has_same_times(const model::JobSpec& a, const model::JobSpec& b) {
   return a.schedule == b.schedule && a.tz == b.tz && a.dst == b.dst && a.dialect == b.dialect;
 }
 
-std::string quoted(std::string_view name) { return "job \"" + std::string(name) + "\""; }
+std::string quoted(std::string_view name) {
+  return "job \"" + std::string(name) + "\"";
+}
 
 }  // namespace
 
@@ -38,10 +40,10 @@ Status Applier::check_writable(const Job& job) const {
   if (!job.spec->managed || entry_.actor == kCrontabActor) return {};
   std::string_view file = job.spec->origin_source;
   if (file.starts_with("crontab:")) file.remove_prefix(8);
-  return fail_hint(ErrorCode::kConflict,
-                   quoted(job.spec->name) + " follows " + std::string(file) +
-                       " and is read-only here",
-                   "edit that file, or import it without following it");
+  return fail_hint(
+      ErrorCode::kConflict,
+      quoted(job.spec->name) + " follows " + std::string(file) + " and is read-only here",
+      "edit that file, or import it without following it");
 }
 
 Status Applier::check_put(const model::JobPut& put, const model::JobSpec& spec) {
@@ -63,8 +65,10 @@ Status Applier::check_put(const model::JobPut& put, const model::JobSpec& spec) 
                      "change it with: distcronctl set " + spec.name + " KEY=VALUE");
   }
   if (put.if_version && *put.if_version != job.version) {
-    return fail(ErrorCode::kConflict, quoted(spec.name) + " changed since it was read: it is at "
-                                          "version " + std::to_string(job.version) + ", not " +
+    return fail(ErrorCode::kConflict, quoted(spec.name) +
+                                          " changed since it was read: it is at "
+                                          "version " +
+                                          std::to_string(job.version) + ", not " +
                                           std::to_string(*put.if_version));
   }
   DC_CHECK_OK(check_writable(job));

@@ -52,7 +52,8 @@ Status Applier::run(const model::TriggerRun& command) {
 
 Status Applier::run(const model::KillRuns& command) {
   bool is_any_alive = command.run_ids.empty();
-  for (const std::int64_t id : command.run_ids) is_any_alive |= state_.live(id) != nullptr;
+  for (const std::int64_t id : command.run_ids)
+    is_any_alive |= state_.live(id) != nullptr;
   if (!is_any_alive) {
     return fail(ErrorCode::kNotFound,
                 "run " + std::to_string(command.run_ids.front()) + " is not alive");
@@ -109,10 +110,8 @@ void Applier::revoke(LiveRun& live, Reason reason) {
     run.reason = reason;
     put(run);
   }
-  out_.orders.emplace_back(RevokeOrder{.run_id = run.run_id,
-                                       .attempt = run.attempt,
-                                       .node_id = run.node_id,
-                                       .reason = run.reason});
+  out_.orders.emplace_back(RevokeOrder{
+      .run_id = run.run_id, .attempt = run.attempt, .node_id = run.node_id, .reason = run.reason});
 }
 
 }  // namespace distcron::planner

@@ -42,25 +42,30 @@ class Dumper {
     }
     text_ += '"';
   }
+
   void put(bool value) { text_ += value ? "yes" : "no"; }
+
   void put(double value) { text_ += std::to_string(value); }
+
   void put(WallTime at) { text_ += std::to_string(epoch_micros(at)); }
+
   void put(Millis span) { text_ += std::to_string(span.count()); }
+
   void put(const model::Bytes& bytes) { text_ += std::to_string(bytes.count); }
+
   void put(const model::Mode& mode) { text_ += std::to_string(mode.bits); }
+
   void put(const model::Fact& fact) { fields(fact); }
 
   template <class T>
-    requires std::is_integral_v<T>
-  void put(T value) {
-    text_ += std::to_string(value);
-  }
+  requires std::is_integral_v<T>
+
+  void put(T value) { text_ += std::to_string(value); }
 
   template <class T>
-    requires std::is_enum_v<T>
-  void put(T value) {
-    text_ += std::to_string(static_cast<int>(value));
-  }
+  requires std::is_enum_v<T>
+
+  void put(T value) { text_ += std::to_string(static_cast<int>(value)); }
 
   template <class T>
   void put(const std::optional<T>& value) {
@@ -83,7 +88,8 @@ class Dumper {
 
   void put(const model::TextMap& map) {
     text_ += '{';
-    for (const auto& [key, value] : map) field(key, value);
+    for (const auto& [key, value] : map)
+      field(key, value);
     text_ += '}';
   }
 
@@ -141,7 +147,8 @@ std::string dump_of(const StateData& state) {
     out.line("key");
     out.fields(key);
   }
-  for (const auto& [name, uid] : state.names) dump_job(out, state.job(uid)->job);
+  for (const auto& [name, uid] : state.names)
+    dump_job(out, state.job(uid)->job);
   for (const auto& [id, live] : state.runs) {
     out.line("run");
     out.fields(live.run);

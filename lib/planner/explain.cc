@@ -60,11 +60,12 @@ class Explainer {
   Explanation from_run(const model::Run& run) {
     out_.run_id = run.run_id;
     if (ask_.job != nullptr && run.trigger == model::Trigger::kSchedule) match_facts(*ask_.job);
-    for (const Fact& stored : run.facts) out_.facts.push_back(stored);
+    for (const Fact& stored : run.facts)
+      out_.facts.push_back(stored);
     if (run.attempt > 0) {
-      fact("claim", true, "attempt " + std::to_string(run.attempt) + " on host " + run.node +
-                              ", term " + std::to_string(run.term) + ", log index " +
-                              std::to_string(run.fence_index));
+      fact("claim", true,
+           "attempt " + std::to_string(run.attempt) + " on host " + run.node + ", term " +
+               std::to_string(run.term) + ", log index " + std::to_string(run.fence_index));
     }
     if (run.started_at) fact("start", true, "started at " + utc_text(*run.started_at));
     if (run.ended_at && model::is_final(run.state)) end_fact(run);
@@ -101,10 +102,12 @@ class Explainer {
       schedule_facts(job, i, *zone);
       return true;
     }
-    for (std::size_t i = 0; i < job.schedules.size(); ++i) schedule_facts(job, i, *zone);
+    for (std::size_t i = 0; i < job.schedules.size(); ++i)
+      schedule_facts(job, i, *zone);
     if (const auto next = next_slot_of(job, ask_.at, *zone)) {
-      fact("next", true, "the next slot after that is " + utc_text(*next) + ", " +
-                             cron::format_local(*next, *zone));
+      fact("next", true,
+           "the next slot after that is " + utc_text(*next) + ", " +
+               cron::format_local(*next, *zone));
     } else {
       fact("next", false, "there is no later slot");
     }
@@ -115,8 +118,8 @@ class Explainer {
     const cron::Schedule& schedule = job.schedules[index];
     const bool ok = cron::matches(schedule, ask_.at, zone);
     const std::string text = index < job.spec->schedule.size() ? job.spec->schedule[index] : "";
-    fact("schedule", ok, text + " (" + cron::describe(schedule) + ") at " +
-                             cron::format_local(ask_.at, zone));
+    fact("schedule", ok,
+         text + " (" + cron::describe(schedule) + ") at " + cron::format_local(ask_.at, zone));
     for (cron::FieldCheck& check : cron::explain_match(schedule, ask_.at, zone)) {
       fact(std::move(check.field), check.ok, std::move(check.text));
     }
@@ -131,13 +134,13 @@ class Explainer {
       return verdict("not_due", "no_job");
     }
     if (!job.spec->enabled && !is_back) {
-      fact("enabled", false, "the job is disabled" +
-                                 (job.disabled_until ? " until " + utc_text(*job.disabled_until)
-                                                     : std::string()));
+      fact("enabled", false,
+           "the job is disabled" +
+               (job.disabled_until ? " until " + utc_text(*job.disabled_until) : std::string()));
       return verdict("not_due", "disabled");
     }
-    fact("enabled", true, is_back ? "enabled again at " + utc_text(*job.disabled_until)
-                                  : "the job is enabled");
+    fact("enabled", true,
+         is_back ? "enabled again at " + utc_text(*job.disabled_until) : "the job is enabled");
     if (ask_.at <= job.cursor) {
       fact("history", false,
            "decided before " + utc_text(job.cursor) +
@@ -161,9 +164,9 @@ class Explainer {
     const std::string policy(model::name_of(job.spec->concurrency));
     for (const std::int64_t id : state_.run_ids_of(job.uid)) {
       const model::Run& run = state_.runs.at(id).run;
-      fact("overlap", false, "run " + std::to_string(id) + " is " +
-                                 std::string(model::name_of(run.state)) +
-                                 " now; if it still is then, concurrency = " + policy + " decides");
+      fact("overlap", false,
+           "run " + std::to_string(id) + " is " + std::string(model::name_of(run.state)) +
+               " now; if it still is then, concurrency = " + policy + " decides");
       return;
     }
     fact("overlap", true, "no run of the job is alive");

@@ -27,7 +27,9 @@ struct JobTimer {
 class JobTimers {
  public:
   [[nodiscard]] bool is_empty() const { return items_.empty(); }
+
   [[nodiscard]] std::size_t size() const { return items_.size(); }
+
   [[nodiscard]] const JobTimer& top() const { return items_.front(); }
 
   void push(const JobTimer& item) {

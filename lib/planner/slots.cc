@@ -43,15 +43,14 @@ std::optional<Seconds> interval_of(const Job& job, const cron::Zone& zone, WallT
 Micros jitter_of(const Job& job, WallTime slot) {
   const auto spread = std::chrono::duration_cast<Micros>(job.spec->jitter).count();
   if (spread <= 0) return Micros{0};
-  const std::uint64_t hash =
-      mix64(job.uid ^ mix64(static_cast<std::uint64_t>(epoch_micros(slot))));
+  const std::uint64_t hash = mix64(job.uid ^ mix64(static_cast<std::uint64_t>(epoch_micros(slot))));
   return Micros{static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(spread))};
 }
 
 SlotLimits limits_of(const model::JobSpec& spec, std::optional<Seconds> interval) {
   SlotLimits limits;
-  limits.late = interval ? std::min(kLateMax, std::chrono::duration_cast<Micros>(*interval) / 2)
-                         : kLateMax;
+  limits.late =
+      interval ? std::min(kLateMax, std::chrono::duration_cast<Micros>(*interval) / 2) : kLateMax;
   limits.window = model::effective_misfire_window(spec, interval);
   // Jitter moves all starts of a job; what it adds is not lateness.
   const Micros jitter = spec.jitter;
@@ -119,7 +118,8 @@ std::string span_text(Micros span) {
 model::Fact schedule_fact(const Job& job, WallTime slot, const cron::Zone& zone) {
   const auto& schedules = job.schedules;
   std::size_t which = 0;
-  while (which + 1 < schedules.size() && !cron::matches(schedules[which], slot, zone)) ++which;
+  while (which + 1 < schedules.size() && !cron::matches(schedules[which], slot, zone))
+    ++which;
   model::Fact fact{"schedule", true, ""};
   if (which < job.spec->schedule.size()) fact.text = job.spec->schedule[which];
   fact.text += " in " + zone.name();

@@ -15,7 +15,8 @@ namespace distcron::planner {
 
 /// Time after its slot until which a claim is merely late: min(interval/2, this).
 inline constexpr Micros kLateMax{30'000'000};
-/// Missed slots of one job and cause that get rows of their own in one turn; earlier ones share one.
+/// Missed slots of one job and cause that get rows of their own in one turn; earlier ones share
+/// one.
 inline constexpr std::size_t kMissedRowsMax = 1000;
 /// Slots of one job, and of all, that one turn looks at; the rest follows in the next turn.
 inline constexpr std::int64_t kSlotsOfJobMax = 100'000;
@@ -42,6 +43,7 @@ struct SlotLimits {
   Micros late{};    ///< Later than this is a misfire.
   Micros window{};  ///< Later than this never starts.
 };
+
 [[nodiscard]] SlotLimits limits_of(const model::JobSpec& spec, std::optional<Seconds> interval);
 
 /// A row of slots, of which the newest few are kept one by one.
@@ -50,16 +52,21 @@ class SlotTail {
   explicit SlotTail(std::size_t kept_max) : kept_max_(kept_max) {}
 
   void add(WallTime slot);
+
   [[nodiscard]] std::int64_t count() const { return count_; }
+
   [[nodiscard]] bool is_empty() const { return count_ == 0; }
+
   /// The newest ones, ascending.
   [[nodiscard]] std::vector<WallTime> kept() const;
+
   /// What is not kept: count, first and last (count 0: nothing).
   struct Earlier {
     std::int64_t count = 0;
     WallTime first{};
     WallTime last{};
   };
+
   [[nodiscard]] Earlier earlier() const { return earlier_; }
 
  private:
@@ -79,6 +86,7 @@ struct SlotScan {
   bool is_cut = false;            ///< There are more; look again after these are decided.
   std::optional<WallTime> ahead;  ///< First slot after now.
 };
+
 [[nodiscard]] SlotScan scan_slots(const Job& job, const cron::Zone& zone, WallTime now,
                                   const SlotLimits& limits);
 

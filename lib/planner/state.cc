@@ -52,7 +52,9 @@ void State::load_setting(std::string key, std::string value) {
   impl_->settings[std::move(key)] = std::move(value);
 }
 
-void State::load_cluster(Cluster cluster) { impl_->cluster = std::move(cluster); }
+void State::load_cluster(Cluster cluster) {
+  impl_->cluster = std::move(cluster);
+}
 
 void State::load_counters(std::int64_t next_run_id, std::int64_t next_job_id) {
   impl_->next_run_id = std::max<std::int64_t>(next_run_id, 1);
@@ -63,7 +65,9 @@ Applied State::apply(const model::Entry& entry, LogIndex index) {
   return Applier(*impl_, entry, index).apply();
 }
 
-Plan State::due(const Situation& situation) { return Turn(*impl_, situation).run(); }
+Plan State::due(const Situation& situation) {
+  return Turn(*impl_, situation).run();
+}
 
 namespace {
 
@@ -75,32 +79,49 @@ struct Touched {
   bool is_all = false;
 
   void add(const model::PutJobs& command) {
-    for (const model::JobPut& put : command.puts) names.insert(put.spec.name);
+    for (const model::JobPut& put : command.puts)
+      names.insert(put.spec.name);
   }
+
   void add(const model::RemoveJobs& command) {
     names.insert(command.names.begin(), command.names.end());
   }
+
   void add(const model::RenameJob& command) { names.insert({command.name, command.new_name}); }
+
   void add(const model::SetEnabled& command) {
     names.insert(command.names.begin(), command.names.end());
   }
+
   void add(const model::TriggerRun& command) { names.insert(command.job); }
+
   void add(const model::Decide& command) {
-    for (const model::Decision& decision : command.decisions) uids.insert(decision.job_uid);
-    for (const model::CursorMove& move : command.cursors) uids.insert(move.job_uid);
+    for (const model::Decision& decision : command.decisions)
+      uids.insert(decision.job_uid);
+    for (const model::CursorMove& move : command.cursors)
+      uids.insert(move.job_uid);
     names.insert(command.enable_again.begin(), command.enable_again.end());
   }
+
   void add(const model::HostReports& command) {
-    for (const model::HostReport& report : command.reports) runs.insert(report.run_id);
+    for (const model::HostReport& report : command.reports)
+      runs.insert(report.run_id);
   }
+
   void add(const model::KillRuns& command) {
     runs.insert(command.run_ids.begin(), command.run_ids.end());
   }
+
   void add(const model::PutNode&) { is_all = true; }  // may boot any job
+
   void add(const model::InitCluster&) {}
+
   void add(const model::PutKey&) {}
+
   void add(const model::RemoveKey&) {}
+
   void add(const model::PutSetting&) {}
+
   void add(const model::PruneRuns& command) {
     runs.insert(command.run_ids.begin(), command.run_ids.end());
   }
@@ -125,11 +146,13 @@ StateData scratch_copy(const StateData& whole, Touched touched) {
     if (found != whole.names.end()) touched.uids.insert(found->second);
   }
   if (touched.is_all) {
-    for (const auto& item : whole.jobs) touched.uids.insert(item.first);
+    for (const auto& item : whole.jobs)
+      touched.uids.insert(item.first);
   }
   for (const std::uint64_t uid : touched.uids) {
     if (const JobEntry* entry = whole.job(uid)) copy.add_job(entry->job);
-    for (const std::int64_t id : whole.run_ids_of(uid)) copy.add_run(whole.runs.at(id).run);
+    for (const std::int64_t id : whole.run_ids_of(uid))
+      copy.add_run(whole.runs.at(id).run);
   }
   return copy;
 }
@@ -156,11 +179,14 @@ const Job* State::find_job(std::uint64_t uid) const {
 std::vector<const Job*> State::jobs_by_name() const {
   std::vector<const Job*> out;
   out.reserve(impl_->names.size());
-  for (const auto& [name, uid] : impl_->names) out.push_back(&impl_->job(uid)->job);
+  for (const auto& [name, uid] : impl_->names)
+    out.push_back(&impl_->job(uid)->job);
   return out;
 }
 
-std::size_t State::job_count() const { return impl_->jobs.size(); }
+std::size_t State::job_count() const {
+  return impl_->jobs.size();
+}
 
 const model::Run* State::find_live_run(std::int64_t run_id) const {
   const LiveRun* live = impl_->live(run_id);
@@ -170,7 +196,8 @@ const model::Run* State::find_live_run(std::int64_t run_id) const {
 std::vector<const model::Run*> State::live_runs() const {
   std::vector<const model::Run*> out;
   out.reserve(impl_->runs.size());
-  for (const auto& item : impl_->runs) out.push_back(&item.second.run);
+  for (const auto& item : impl_->runs)
+    out.push_back(&item.second.run);
   return out;
 }
 
@@ -191,13 +218,15 @@ const model::AccessKey* State::find_key(std::string_view public_key) const {
 
 std::vector<model::AccessKey> State::keys() const {
   std::vector<model::AccessKey> out;
-  for (const auto& item : impl_->keys) out.push_back(item.second);
+  for (const auto& item : impl_->keys)
+    out.push_back(item.second);
   return out;
 }
 
 std::vector<Node> State::nodes() const {
   std::vector<Node> out;
-  for (const auto& item : impl_->nodes) out.push_back(item.second);
+  for (const auto& item : impl_->nodes)
+    out.push_back(item.second);
   return out;
 }
 
@@ -225,7 +254,9 @@ std::optional<WallTime> State::next_slot(const Job& job, WallTime after, bool ev
   return next_slot_of(job, after, *zone);
 }
 
-std::string State::dump() const { return dump_of(*impl_); }
+std::string State::dump() const {
+  return dump_of(*impl_);
+}
 
 Explanation State::explain(const Job* job, std::string_view name, WallTime at, WallTime now,
                            const std::optional<model::Run>& stored) const {

@@ -55,7 +55,8 @@ Error StateData::no_such_job(std::string_view name) const {
   const StateData& all = whole != nullptr ? *whole : *this;
   std::vector<std::string> known;
   known.reserve(all.names.size());
-  for (const auto& item : all.names) known.push_back(item.first);
+  for (const auto& item : all.names)
+    known.push_back(item.first);
   std::string hint;
   for (const std::string& near : suggest(name, known)) {
     hint += (hint.empty() ? "did you mean: " : ", ") + near;

@@ -29,8 +29,8 @@ inline constexpr std::string_view kTermSetting = "scheduler.term";
 struct JobEntry {
   Job job;
   // Derived.
-  std::uint32_t stamp = 0;  ///< Of the only timer that counts.
-  bool is_dirty = false;    ///< Waits in StateData::dirty_jobs for a new timer.
+  std::uint32_t stamp = 0;            ///< Of the only timer that counts.
+  bool is_dirty = false;              ///< Waits in StateData::dirty_jobs for a new timer.
   std::int64_t interval_version = 0;  ///< Job version for which `interval` was found.
   std::optional<Seconds> interval;
 };
@@ -51,8 +51,8 @@ struct LineKey {
 struct LiveRun {
   model::Run run;
   // Derived, for queued runs.
-  WallTime look_at = kNever;         ///< Its entry in StateData::run_timers.
-  std::optional<LineKey> line_place; ///< Its entry in StateData::line.
+  WallTime look_at = kNever;          ///< Its entry in StateData::run_timers.
+  std::optional<LineKey> line_place;  ///< Its entry in StateData::line.
 };
 
 [[nodiscard]] inline bool is_busy(model::RunState state) {

@@ -63,7 +63,8 @@ void Turn::collect_runs() {
     if (at > now_.now || out_.decisions.size() + ids.size() >= kDecisionsMax) break;
     ids.push_back(id);
   }
-  for (const std::int64_t id : ids) collect_run(*state_.live(id));
+  for (const std::int64_t id : ids)
+    collect_run(*state_.live(id));
 }
 
 void Turn::collect_run(LiveRun& live) {
@@ -78,9 +79,10 @@ void Turn::collect_run(LiveRun& live) {
   if (is_scheduled && run.starts == 0 && run.job_version != job.version) {
     const cron::Zone* zone = zone_of(job);
     if (zone == nullptr || !is_slot(job, run.scheduled_at, *zone)) {
-      return end_queued(live, Action::kCancel, Reason::kEdited,
-                        {"schedule", false, "version " + std::to_string(job.version) +
-                                                " of the job has no slot here"});
+      return end_queued(
+          live, Action::kCancel, Reason::kEdited,
+          {"schedule", false,
+           "version " + std::to_string(job.version) + " of the job has no slot here"});
     }
   }
   const std::optional<WallTime> end = window_end(run, *entry);
@@ -117,9 +119,8 @@ void Turn::decide_all() {
   std::size_t next = 0;
   auto waiting = state_.line.begin();
   while (next < candidates_.size() || (room_ > 0 && waiting != state_.line.end())) {
-    const bool takes_waiting =
-        room_ > 0 && waiting != state_.line.end() &&
-        (next == candidates_.size() || *waiting < candidates_[next].key);
+    const bool takes_waiting = room_ > 0 && waiting != state_.line.end() &&
+                               (next == candidates_.size() || *waiting < candidates_[next].key);
     if (!takes_waiting) {
       decide(candidates_[next++]);
       continue;
@@ -319,8 +320,8 @@ model::Decision& Turn::emit(const Candidate& candidate, const Job& job, Action a
     decision.facts = live->run.facts;
   }
   if (!fact.check.empty()) put_fact(decision.facts, std::move(fact));
-  const bool is_end = action == Action::kSkip || action == Action::kMiss ||
-                      action == Action::kCancel;
+  const bool is_end =
+      action == Action::kSkip || action == Action::kMiss || action == Action::kCancel;
   if (is_end && live != nullptr) gone_.insert(candidate.key.run_id);
   out_.decisions.push_back(std::move(decision));
   return out_.decisions.back();

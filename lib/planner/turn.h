@@ -30,12 +30,13 @@ class Turn {
  private:
   /// A slot or a queued run that wants to start.
   struct Candidate {
-    LineKey key;              ///< run_id 0: a slot of the schedule without a row.
+    LineKey key;  ///< run_id 0: a slot of the schedule without a row.
     std::uint64_t job_uid = 0;
     WallTime start_at{};
-    bool is_catch_up = false; ///< One of several missed slots that run one after the other.
-    std::string late_text;    ///< Misfire arithmetic; empty when on time.
+    bool is_catch_up = false;  ///< One of several missed slots that run one after the other.
+    std::string late_text;     ///< Misfire arithmetic; empty when on time.
   };
+
   /// What this turn did with one job.
   struct JobUse {
     std::int64_t claims = 0;
@@ -44,6 +45,7 @@ class Turn {
     std::optional<WallTime> look_at;  ///< New timer; set for jobs whose timer was due.
     bool is_stopped = false;          ///< Later slots of the job wait for another turn.
   };
+
   /// How a candidate stands; `text` is for the fact.
   struct Overlap {
     bool is_blocked = false;
@@ -62,12 +64,14 @@ class Turn {
   void collect_misfires(const Job& job, const SlotScan& scan, const SlotLimits& limits);
   void collect_ahead(const Job& job, const cron::Zone& zone, std::optional<WallTime> slot,
                      JobUse& use);
+
   struct Missed {
     model::Reason reason = model::Reason::kNone;
     std::size_t but_newest = 0;  ///< So many of the newest are not missed.
     std::string text;
     bool is_cut = false;  ///< Newer ones follow in the next turn: one row for all.
   };
+
   void miss(const Job& job, const SlotTail& slots, const Missed& missed);
   void miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more);
   void add_slot(const Job& job, WallTime slot, std::string late_text, bool is_catch_up);

@@ -12,7 +12,9 @@ using model::Action;
 using model::Misfire;
 using model::Reason;
 
-const cron::Zone* Turn::zone_of(const Job& job) const { return state_.find_zone(job.spec->tz); }
+const cron::Zone* Turn::zone_of(const Job& job) const {
+  return state_.find_zone(job.spec->tz);
+}
 
 void Turn::set_timer(JobEntry& entry, WallTime at) {
   ++entry.stamp;
@@ -87,8 +89,8 @@ void Turn::collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use) {
   for (std::size_t i = 0; i < scan.on_time.size(); ++i) {
     const bool is_newest = i + 1 == scan.on_time.size();
     if (job.spec->concurrency == model::Concurrency::kReplace && !is_newest) {
-      miss_one(job, scan.on_time[i],
-               {Reason::kSuperseded, 0, "a newer slot is due as well", false}, "");
+      miss_one(job, scan.on_time[i], {Reason::kSuperseded, 0, "a newer slot is due as well", false},
+               "");
     } else {
       add_slot(job, scan.on_time[i], "", is_catch_up);
     }
@@ -123,11 +125,11 @@ void Turn::collect_misfires(const Job& job, const SlotScan& scan, const SlotLimi
   if (is_last_only && spec.misfire == Misfire::kAll) runs = scan.on_time.empty() ? 1 : 0;
   const auto newest = static_cast<std::size_t>(runs);
   const bool is_skip = spec.misfire == Misfire::kSkip;
-  miss(job, scan.misfires,
-       {is_skip ? Reason::kMisfireSkip : Reason::kSuperseded, newest,
-        "not claimed within " + late + "; " + rule +
-            (is_skip ? "" : ", newer slots take its place"),
-        scan.is_cut});
+  miss(
+      job, scan.misfires,
+      {is_skip ? Reason::kMisfireSkip : Reason::kSuperseded, newest,
+       "not claimed within " + late + "; " + rule + (is_skip ? "" : ", newer slots take its place"),
+       scan.is_cut});
   if (scan.is_cut) return;
   const std::vector<WallTime> kept = scan.misfires.kept();
   for (std::size_t i = kept.size() - std::min(newest, kept.size()); i < kept.size(); ++i) {
@@ -157,7 +159,8 @@ void Turn::miss(const Job& job, const SlotTail& slots, const Missed& missed) {
     }
     miss_one(job, earlier.last, missed, more);
   }
-  for (std::size_t i = one_by_one; i < count; ++i) miss_one(job, kept[i], missed, "");
+  for (std::size_t i = one_by_one; i < count; ++i)
+    miss_one(job, kept[i], missed, "");
 }
 
 void Turn::miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more) {
@@ -165,10 +168,10 @@ void Turn::miss_one(const Job& job, WallTime slot, const Missed& missed, const s
   candidate.key.scheduled_at = slot;
   candidate.job_uid = job.uid;
   candidate.start_at = slot;
-  std::string text = span_text(now_.now - slot) + " late at " + utc_text(now_.now) + ": " +
-                     missed.text;
-  model::Decision& decision = emit(candidate, job, Action::kMiss, missed.reason,
-                                   {"misfire", false, std::move(text)});
+  std::string text =
+      span_text(now_.now - slot) + " late at " + utc_text(now_.now) + ": " + missed.text;
+  model::Decision& decision =
+      emit(candidate, job, Action::kMiss, missed.reason, {"misfire", false, std::move(text)});
   if (more.empty()) return;
   decision.detail = more;
   decision.facts.push_back({"slots", false, more});

@@ -84,8 +84,7 @@ TEST_SUITE("planner") {
     const Applied out = world.apply(model::RemoveJobs{.names = {"a"}});
     REQUIRE(!out.status);
     CHECK(out.status.error().code == ErrorCode::kConflict);
-    CHECK(out.status.error().message ==
-          "job \"a\" follows /etc/cron.d/php and is read-only here");
+    CHECK(out.status.error().message == "job \"a\" follows /etc/cron.d/php and is read-only here");
     world.actor = "crontab";
     CHECK(world.apply(model::RemoveJobs{.names = {"a"}}).status);
   }
@@ -129,6 +128,7 @@ TEST_SUITE("planner") {
       model::Command command;
       std::string expected;
     };
+
     const Row rows[] = {
         {model::SetEnabled{.names = {"a"}, .enabled = false, .until = {}}, "cancelled(disabled)"},
         {model::RemoveJobs{.names = {"a"}}, "cancelled(removed)"},
@@ -331,6 +331,7 @@ TEST_SUITE("planner") {
       std::int32_t retries;
       std::string expected;
     };
+
     const Row rows[] = {{Reason::kPolicy, 3, "missed(policy)"},
                         {Reason::kSetup, 3, "missed(setup)"},
                         {Reason::kSpawnFailed, 0, "missed(spawn_failed)"},

@@ -110,6 +110,7 @@ TEST_SUITE("planner") {
       Millis window;
       std::string expected;  // of 01:00 to 05:00, looked at on 05:30
     };
+
     const Row rows[] = {
         {Misfire::kSkip, 24h, "missed(misfire_skip) x5"},
         {Misfire::kOnce, 24h, "missed(superseded) x4, dispatched"},
@@ -203,6 +204,7 @@ TEST_SUITE("planner") {
       std::string first;
       std::string second;
     };
+
     const Row rows[] = {{Concurrency::kAllow, "running", "dispatched"},
                         {Concurrency::kForbid, "running", "skipped(overlap)"},
                         {Concurrency::kQueue, "running", "queued(overlap_wait)"},
@@ -236,8 +238,7 @@ TEST_SUITE("planner") {
     const auto& facts = world.run(2).facts;
     REQUIRE(facts.size() == 2);
     CHECK(facts[0].text == "* * * * * in UTC");
-    CHECK(facts[1].text ==
-          "run 1 is running since 2026-11-20T00:01:00Z; concurrency = forbid");
+    CHECK(facts[1].text == "run 1 is running since 2026-11-20T00:01:00Z; concurrency = forbid");
   }
 
   TEST_CASE("a slot that overlaps is not decided before its time") {

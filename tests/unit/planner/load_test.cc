@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cost of planning with many jobs. The limits are loose, for debug builds on busy machines; the
 // printed figures are what counts.
-#include <doctest/doctest.h>
-
 #include <ctime>
+
+#include <doctest/doctest.h>
 
 #include "unit/planner/world.h"
 

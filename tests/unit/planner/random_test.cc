@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random commands, reports, clock jumps, lost and stale decisions and reloads against the
 // invariants of planning. DISTCRON_SEED repeats one seed, DISTCRON_SEEDS sets how many run.
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <set>
 #include <tuple>
+
+#include <doctest/doctest.h>
 
 #include "base/rng.h"
 #include "unit/planner/world.h"
@@ -31,17 +31,20 @@ class Driver {
   }
 
   void run(int steps) {
-    for (int i = 0; i < steps && failure_.empty(); ++i) step();
+    for (int i = 0; i < steps && failure_.empty(); ++i)
+      step();
     if (failure_.empty()) drain();
     if (failure_.empty()) replay();
   }
 
   [[nodiscard]] const std::string& failure() const { return failure_; }
+
   [[nodiscard]] std::size_t run_count() const { return world_.rows.runs.size(); }
 
  private:
   void fail_with(std::string text) {
-    if (failure_.empty()) failure_ = std::move(text) + " at log index " + std::to_string(world_.index);
+    if (failure_.empty())
+      failure_ = std::move(text) + " at log index " + std::to_string(world_.index);
   }
 
   bool chance(std::uint64_t percent) { return rng_.below(100) < percent; }
@@ -49,9 +52,9 @@ class Driver {
   std::string name() { return pick(rng_, {"a", "b", "c", "d", "e"}); }
 
   model::JobSpec spec() {
-    model::JobSpec job = World::spec(
-        name(), pick(rng_, {"* * * * *", "*/5 * * * *", "0 * * * *", "30 2 * * *", "@every 7s",
-                            "@every 90s", "@reboot", "*/20 2-4 * * *"}));
+    model::JobSpec job =
+        World::spec(name(), pick(rng_, {"* * * * *", "*/5 * * * *", "0 * * * *", "30 2 * * *",
+                                        "@every 7s", "@every 90s", "@reboot", "*/20 2-4 * * *"}));
     if (chance(20)) job.schedule.push_back("*/10 * * * *");
     if (chance(10)) job.schedule.clear();
     job.tz = pick(rng_, {"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"});
@@ -111,7 +114,8 @@ class Driver {
         return apply(model::SetEnabled{.names = {name()}, .enabled = true, .until = {}});
       case 3: {
         model::SetEnabled off{.names = {name()}, .enabled = false, .until = {}};
-        if (chance(50)) off.until = world_.situation.now + Seconds{1 + static_cast<int>(rng_.below(5000))};
+        if (chance(50))
+          off.until = world_.situation.now + Seconds{1 + static_cast<int>(rng_.below(5000))};
         return apply(std::move(off));
       }
       case 4:
@@ -172,7 +176,7 @@ class Driver {
       line.started_at = world_.situation.now;
     } else {
       line.kind = model::ReportKind::kEnded;
-      const RunState outcomes[] = {RunState::kOk, RunState::kOk, RunState::kFailed,
+      const RunState outcomes[] = {RunState::kOk,      RunState::kOk,     RunState::kFailed,
                                    RunState::kTimeout, RunState::kKilled, RunState::kUnknown};
       line.outcome = outcomes[rng_.below(6)];
       line.started_at = run.started_at ? run.started_at : world_.situation.now;
@@ -216,11 +220,13 @@ class Driver {
       if (!dump.empty() && dump != world_.state.dump()) fail_with("an error changed something");
       return;
     }
-    for (const model::Run& run : out.changes.runs) check_row(run);
+    for (const model::Run& run : out.changes.runs)
+      check_row(run);
     for (const Order& order : out.orders) {
       if (const auto* claim = std::get_if<ClaimOrder>(&order)) check_claim(claim->run);
     }
-    for (const auto& [uid, job] : before) check_slots(job);
+    for (const auto& [uid, job] : before)
+      check_slots(job);
   }
 
   void check_row(const model::Run& run) {
@@ -279,7 +285,8 @@ class Driver {
 
   /// With all jobs disabled and hosts that answer, every run comes to an end.
   void drain() {
-    for (const Job* job : world_.state.jobs_by_name()) names_.push_back(job->spec->name);
+    for (const Job* job : world_.state.jobs_by_name())
+      names_.push_back(job->spec->name);
     world_.situation.now = std::max(world_.situation.now, latest_entry());
     apply(model::SetEnabled{.names = names_, .enabled = false, .until = {}});
     for (int i = 0; i < 3000 && failure_.empty(); ++i) {
@@ -311,7 +318,8 @@ class Driver {
 
   [[nodiscard]] WallTime latest_entry() const {
     WallTime latest = kT0;
-    for (const model::Entry& entry : world_.entries) latest = std::max(latest, entry.at);
+    for (const model::Entry& entry : world_.entries)
+      latest = std::max(latest, entry.at);
     return latest;
   }
 
@@ -320,7 +328,8 @@ class Driver {
     State again(test_zones());
     Rows rows;
     LogIndex index = 0;
-    for (const model::Entry& entry : world_.entries) rows.write(again.apply(entry, ++index).changes);
+    for (const model::Entry& entry : world_.entries)
+      rows.write(again.apply(entry, ++index).changes);
     if (again.dump() != world_.state.dump()) fail_with("a replay of the log differs");
     if (rows.runs != world_.rows.runs) fail_with("rows of a replay differ");
   }

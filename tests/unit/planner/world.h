@@ -42,19 +42,27 @@ struct Rows {
   std::vector<Changes::Event> events;
 
   void write(const Changes& changes) {
-    for (const std::uint64_t uid : changes.removed_jobs) jobs.erase(uid);
+    for (const std::uint64_t uid : changes.removed_jobs)
+      jobs.erase(uid);
     for (const Job& job : changes.jobs) {
       Job row = job;
       row.schedules.clear();
       jobs[job.uid] = std::move(row);
     }
-    for (const model::CursorMove& move : changes.cursors) jobs.at(move.job_uid).cursor = move.cursor;
-    for (const model::Run& run : changes.runs) runs[run.run_id] = run;
-    for (const std::int64_t id : changes.removed_runs) runs.erase(id);
-    for (const model::AccessKey& key : changes.keys) keys[key.name] = key;
-    for (const std::string& name : changes.removed_keys) keys.erase(name);
-    for (const Node& node : changes.nodes) nodes[node.id] = node;
-    for (const auto& [key, value] : changes.settings) settings[key] = value;
+    for (const model::CursorMove& move : changes.cursors)
+      jobs.at(move.job_uid).cursor = move.cursor;
+    for (const model::Run& run : changes.runs)
+      runs[run.run_id] = run;
+    for (const std::int64_t id : changes.removed_runs)
+      runs.erase(id);
+    for (const model::AccessKey& key : changes.keys)
+      keys[key.name] = key;
+    for (const std::string& name : changes.removed_keys)
+      keys.erase(name);
+    for (const Node& node : changes.nodes)
+      nodes[node.id] = node;
+    for (const auto& [key, value] : changes.settings)
+      settings[key] = value;
     if (changes.cluster) cluster = changes.cluster;
     next_run_id = changes.next_run_id;
     next_job_id = changes.next_job_id;
@@ -63,11 +71,16 @@ struct Rows {
 
   [[nodiscard]] State load() const {
     State state(test_zones());
-    for (const auto& item : jobs) static_cast<void>(state.load_job(item.second));
-    for (const auto& item : runs) state.load_run(item.second);
-    for (const auto& item : keys) state.load_key(item.second);
-    for (const auto& item : nodes) state.load_node(item.second);
-    for (const auto& [key, value] : settings) state.load_setting(key, value);
+    for (const auto& item : jobs)
+      static_cast<void>(state.load_job(item.second));
+    for (const auto& item : runs)
+      state.load_run(item.second);
+    for (const auto& item : keys)
+      state.load_key(item.second);
+    for (const auto& item : nodes)
+      state.load_node(item.second);
+    for (const auto& [key, value] : settings)
+      state.load_setting(key, value);
     if (cluster) state.load_cluster(*cluster);
     state.load_counters(next_run_id, next_job_id);
     return state;
@@ -195,7 +208,9 @@ struct World {
   }
 
   [[nodiscard]] const model::Run& run(std::int64_t run_id) const { return rows.runs.at(run_id); }
+
   [[nodiscard]] const model::Run& last_run() const { return rows.runs.rbegin()->second; }
+
   [[nodiscard]] const Job& job(std::string_view name) const { return *state.find_job(name); }
 
   /// "ok", "missed(too_late)" ...
