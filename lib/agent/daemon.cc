@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -60,6 +61,15 @@ void block_signals() {
     sigaddset(&set, signum);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Each start that waits for the executor holds a descriptor. The executor, and so the jobs, were
+/// started before and keep the limit that we were given.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 /// A private folder for an agent that leaves nothing behind.
@@ -192,6 +202,7 @@ int start(const DaemonArguments& arguments, const config::Settings& settings) {
       !started) {
     return complain(started.error(), kExitUnavailable);
   }
+  raise_descriptor_limit();
   if (user) {
     if (Status became = become(*user); !became) return complain(became.error(), kExitNoPermission);
   }

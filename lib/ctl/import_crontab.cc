@@ -26,6 +26,7 @@ struct Options {
   bool local = false;
   bool as_is = false;
   bool enable = false;
+  bool disabled = false;
   std::string prefix;
   model::TextMap labels;
 };
@@ -35,7 +36,9 @@ void add_flags(Flags& flags, Options& o) {
   add_source_flags(flags, o.source);
   flags.add({"local", 0, "", "this host's /etc/crontab, /etc/cron.d and all user tables"}, o.local);
   flags.add({"as-is", 0, "", "import lines too that never did what they seem to say"}, o.as_is);
-  flags.add({"enable", 0, "", "let the new jobs run; without it they wait for enable"}, o.enable);
+  flags.add({"enable", 0, "", "let jobs of live tables run although a cron daemon does too"},
+            o.enable);
+  flags.add({"disabled", 0, "", "make the new jobs disabled"}, o.disabled);
   flags.add({"prefix", 0, "P", "put this in front of the names"}, o.prefix);
   flags.add({"label", 0, "K=V", "label of the new jobs"}, o.labels);
 }
@@ -51,6 +54,7 @@ struct Report {
   std::vector<Line> lines;
   std::vector<std::string> file_lints;  ///< As lint lines.
   std::size_t unchanged = 0;
+  bool waits_for_cron = false;  ///< Jobs are disabled because a cron daemon runs them.
 };
 
 std::size_t count(const Report& report, config::ImportStatus status) {
@@ -70,9 +74,28 @@ Answer<std::string> origin_host(Context& context) {
   return context.host.host_name();
 }
 
+/// Tables that a cron daemon reads. What comes through a pipe is most often `crontab -l`.
+bool is_live_table(const std::string& path) {
+  return path == "-" || path == "/etc/crontab" || path.rfind("/etc/cron.d/", 0) == 0 ||
+         path.rfind("/var/spool/cron/", 0) == 0;
+}
+
+/// Whether a cron daemon of this host is alive: its pid file, and that process's name.
+bool is_cron_running(Context& context) {
+  for (const char* pid_file : {"/run/crond.pid", "/run/cron.pid"}) {
+    const auto pid = context.host.read_file(pid_file);
+    if (!pid) continue;
+    const std::string digits = pid->substr(0, pid->find_first_not_of("0123456789"));
+    const auto name = context.host.read_file("/proc/" + digits + "/comm");
+    if (!digits.empty() && name && (*name == "cron\n" || *name == "crond\n")) return true;
+  }
+  return false;
+}
+
 Report read_report(const std::vector<CrontabSource>& sources, const Options& o,
                    const std::string& host, Context& context) {
   Report report;
+  const bool cron_runs = is_cron_running(context);
   for (const CrontabSource& source : sources) {
     config::ImportOptions options;
     options.table = source.table;
@@ -81,7 +104,9 @@ Report read_report(const std::vector<CrontabSource>& sources, const Options& o,
     options.host = host;
     options.host_zone = context.host.zone_name();
     options.as_is = o.as_is;
-    options.enable = o.enable;
+    const bool would_run_twice = cron_runs && is_live_table(source.path) && !o.enable;
+    options.enable = !o.disabled && !would_run_twice;
+    report.waits_for_cron = report.waits_for_cron || would_run_twice;
     config::ImportResult result =
         config::import_crontab(source.text, options, lint_facts(source, context));
     for (const cron::LintItem& lint : result.file_lints) {
@@ -205,7 +230,7 @@ void print_lints(const Report& report, Output& out) {
   }
 }
 
-Status print_text(const Report& report, const Options& o, Context& context) {
+Status print_text(const Report& report, Context& context) {
   Output& out = context.out;
   print_lints(report, out);
   std::vector<model::JobSpec> specs;
@@ -240,8 +265,9 @@ Status print_text(const Report& report, const Options& o, Context& context) {
   text += std::to_string(names.size()) + (names.size() == 1 ? " job" : " jobs");
   if (report.unchanged > 0) text += " (" + std::to_string(report.unchanged) + " were there)";
   out.talk(text + ", refused " + std::to_string(refused) + ".");
-  if (!o.enable && !names.empty() && !context.globals.dry_run && report.unchanged == 0) {
-    out.talk("They are disabled while cron still runs them; then: distcronctl enable NAME...");
+  if (report.waits_for_cron && !names.empty()) {
+    out.talk("They are disabled: a cron daemon runs them, and nothing shall run twice. Stop it or "
+             "remove the lines, then: distcronctl enable NAME...");
   }
   return {};
 }
@@ -271,7 +297,7 @@ Outcome run(const Options& o, Context& context) {
   }
   if (context.out.is_json()) {
     print_json(report, sources->size() > 1, context);
-  } else if (Status printed = print_text(report, o, context); !printed) {
+  } else if (Status printed = print_text(report, context); !printed) {
     return usage(printed.error().message, printed.error().hint);
   }
   const std::size_t imported = count(report, config::ImportStatus::kImported);
@@ -288,8 +314,9 @@ CommandSpec import_crontab_command() {
        "make jobs from crontab files",
        "Reads each line exactly as its daemon does. Lines that the daemon refuses, or that never "
        "did what they seem to say, are refused and reported; the others are imported. Without "
-       "--system or --user a file is a table of the caller. Jobs are made disabled unless "
-       "--enable is given, stay on this host, and get names that depend on user, schedule and "
+       "--system or --user a file is a table of the caller. Jobs of tables that a "
+       "running cron daemon reads are made disabled unless --enable is given. Jobs stay on this "
+       "host, and get names that depend on user, schedule and "
        "command only: a second import changes nothing.\n"
        "Exit 0: nothing refused; 1: some lines; 9: all of them. --dry-run needs no agent and "
        "prints the jobs as TOML.",
