@@ -34,26 +34,23 @@ std::map<std::string, std::string> slice_jobs(std::string_view text,
   std::sort(starts.begin(), starts.end(),
             [](const TableStart& a, const TableStart& b) { return a.line < b.line; });
   const std::vector<std::string_view> lines = lines_of(text);
-  std::vector<std::size_t> begins;  // index of the first line of each table's part
+  std::string shared;
+  std::string* part = &shared;  // what the lines before the next table belong to
+  std::size_t at = 0;
+  const auto append_until = [&](std::size_t end) {
+    for (; at < end; ++at)
+      *part += lines[at];
+  };
   for (const TableStart& start : starts) {
     std::size_t begin = std::min<std::size_t>(start.line == 0 ? 0 : start.line - 1, lines.size());
-    const std::size_t floor = begins.empty() ? 0 : begins.back() + 1;
-    while (begin > floor && is_comment(lines[begin - 1]))
+    while (begin > at && is_comment(lines[begin - 1]))
       --begin;
-    begins.push_back(begin);
+    append_until(begin);
+    part = start.job.empty() ? &shared : &own[start.job];
   }
-  std::string shared;
-  const auto append = [&lines](std::string& out, std::size_t from, std::size_t to) {
-    for (std::size_t i = from; i < to; ++i)
-      out += lines[i];
-  };
-  append(shared, 0, begins.front());
-  for (std::size_t i = 0; i < starts.size(); ++i) {
-    const std::size_t end = i + 1 < begins.size() ? begins[i + 1] : lines.size();
-    append(starts[i].job.empty() ? shared : own[starts[i].job], begins[i], end);
-  }
-  for (auto& [job, part] : own)
-    part.insert(0, shared);
+  append_until(lines.size());
+  for (auto& [job, job_text] : own)
+    job_text.insert(0, shared);
   return own;
 }
 
