@@ -138,6 +138,8 @@ class Operations {
   [[nodiscard]] Status check_put(const Caller& caller, model::JobSpec& spec) const;
   [[nodiscard]] wire::JobItem item_of(const planner::Job& job) const;
   [[nodiscard]] const cron::Zone* zone_of(const planner::Job& job) const;
+  /// Zone of jobs that name none: the setting, else that of the first host.
+  [[nodiscard]] std::string default_tz() const;
   [[nodiscard]] Error no_such_job(const std::string& name) const;
 
   /// Finds the run that `ref` names, then calls `found` (or refuses the call).

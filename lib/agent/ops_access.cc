@@ -13,6 +13,10 @@ void Operations::version(const Call& call, const wire::Empty& request) {
       wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, state_.cluster().tz});
 }
 
+std::string Operations::default_tz() const {
+  return state_.setting("tz").value_or(state_.cluster().tz);
+}
+
 void Operations::whoami(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
   call.answer(wire::WhoamiReply{call.caller().name, std::string(model::name_of(call.caller().role)),

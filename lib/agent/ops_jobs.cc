@@ -46,7 +46,7 @@ std::string in_words(const planner::Job& job) {
 }  // namespace
 
 Status Operations::check_put(const Caller& caller, model::JobSpec& spec) const {
-  if (spec.tz.empty()) spec.tz = state_.cluster().tz;
+  if (spec.tz.empty()) spec.tz = default_tz();
   if (!facts_.own_user.empty()) {
     if (spec.user.empty()) spec.user = facts_.own_user;
     if (spec.user != facts_.own_user) {

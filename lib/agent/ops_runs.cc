@@ -132,6 +132,11 @@ void Operations::with_run(const Call& call, const wire::RunRef& ref, Found found
             return;
           }
           const model::Run* live = state_.find_live_run((*run)->run_id);
+          if (live == nullptr && !model::is_final((*run)->state)) {
+            // It ended between the read and now: its final row stands further back in the queue.
+            with_run(call, ref, found);
+            return;
+          }
           const model::Run& latest = live != nullptr ? *live : **run;
           const planner::Job* owner = state_.find_job(latest.job_uid);
           const bool allowed = owner != nullptr ? may_touch(call.caller(), *owner->spec)

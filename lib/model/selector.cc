@@ -67,7 +67,8 @@ Result<SelectorTerm> parse_term(std::string_view term) {
 }
 
 bool holds(const SelectorTerm& term, std::string_view name, const TextMap& labels) {
-  if (term.key == "name") return glob_match(term.pattern, name) != term.is_negated;
+  const bool is_name = term.key == "name" || term.key == "host";
+  if (is_name) return glob_match(term.pattern, name) != term.is_negated;
   const auto label = labels.find(term.key);
   const bool has = label != labels.end() && glob_match(term.pattern, label->second);
   return has != term.is_negated;

@@ -16,7 +16,7 @@
 namespace distcron::model {
 
 struct SelectorTerm {
-  std::string key;  ///< Label; "name" is the name.
+  std::string key;  ///< Label; "name" and "host" are the name.
   bool is_negated = false;
   std::string pattern;
 };

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/stub_child.h"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -8,10 +12,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "process/proc_tree.h"
 #include "process/text_buffer.h"
@@ -106,7 +106,8 @@ bool drop_capabilities() {
     }
   }
   // With inheritable capabilities a file could hand some back.
-  for (__user_cap_data_struct& set : sets) set.inheritable = 0;
+  for (__user_cap_data_struct& set : sets)
+    set.inheritable = 0;
   return ::syscall(SYS_capset, &header, sets.data()) == 0;
 }
 
@@ -125,8 +126,7 @@ void drop_privileges(const ChildSetup& setup) {
   if (setup.is_root) {
     if (!keeps_sudo && user.uid != 0) need(setup, Step::kCaps, drop_bounding_set());
     // System calls, not glibc's wrappers: those also look for other threads.
-    need(setup, Step::kGroups,
-         ::syscall(SYS_setgroups, user.group_count, user.groups.data()) == 0);
+    need(setup, Step::kGroups, ::syscall(SYS_setgroups, user.group_count, user.groups.data()) == 0);
     need(setup, Step::kGid, ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0);
     need(setup, Step::kUid, ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0);
     need(setup, Step::kVerify, has_dropped(user));
@@ -146,6 +146,7 @@ void reset_signals() {
       void (*restorer)();
       unsigned long mask;
     } plain{};
+
     ::syscall(SYS_rt_sigaction, signum, &plain, nullptr, sizeof(plain.mask));
   }
   const unsigned long none = 0;
@@ -167,8 +168,7 @@ void open_standard_files(const ChildSetup& setup) {
   need(setup, Step::kFds, place_fd(setup.stdout_fd, 1));
   need(setup, Step::kFds, place_fd(setup.stderr_fd, 2));
   // All others are opened close-on-exec already; this holds also if one was not.
-  need(setup, Step::kFds,
-       ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) == 0);
+  need(setup, Step::kFds, ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) == 0);
 }
 
 void change_directory(const ChildSetup& setup) {
@@ -176,8 +176,9 @@ void change_directory(const ChildSetup& setup) {
   const char* cwd = plan.cwd.empty() ? setup.user->home.data() : plan.cwd.data();
   if (::chdir(cwd) == 0) return;
   const int chdir_errno = errno;
-  // Debian's cron goes on in / when the home is missing; cronie does not start the job.
-  const bool may_fail = plan.has(kPlanCompatCron) && !plan.has(kPlanCronieEnv) && plan.cwd.empty();
+  // As Debian's cron and systemd: a missing home means /. cronie does not start the job, and a
+  // directory that the job names must be there.
+  const bool may_fail = plan.cwd.empty() && !plan.has(kPlanCronieEnv);
   if (may_fail && ::chdir("/") == 0) return;
   errno = chdir_errno;
   need(setup, Step::kCwd, false);
@@ -202,7 +203,8 @@ void exec_path(const ChildSetup& setup, const char* path) {
   std::array<char*, kPlanArgsMax + 2> args{};
   args[0] = const_cast<char*>("/bin/sh");
   args[1] = const_cast<char*>(path);
-  for (std::uint32_t i = 1; i <= argc; ++i) args[i + 1] = setup.argv[i];
+  for (std::uint32_t i = 1; i <= argc; ++i)
+    args[i + 1] = setup.argv[i];
   ::execve("/bin/sh", args.data(), setup.envp);
 }
 
@@ -245,18 +247,22 @@ void exec_script(const ChildSetup& setup) {
   std::array<char, 256> line{};
   const std::string_view text = setup.plan->script;
   std::size_t length = 0;
-  while (length < text.size() && length < line.size() - 1 && text[length] != '\n') ++length;
+  while (length < text.size() && length < line.size() - 1 && text[length] != '\n')
+    ++length;
   std::memcpy(line.data(), text.data(), length);
   char* interpreter = const_cast<char*>("/bin/sh");
   char* option = nullptr;
   if (length > 2 && line[0] == '#' && line[1] == '!') {
     char* at = line.data() + 2;
-    while (*at == ' ' || *at == '\t') ++at;
+    while (*at == ' ' || *at == '\t')
+      ++at;
     char* end = at + std::strlen(at);
-    while (end > at && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r')) *--end = '\0';
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+      *--end = '\0';
     if (*at != '\0') interpreter = at;
     at += std::strcspn(at, " \t");
-    while (*at == ' ' || *at == '\t') *at++ = '\0';
+    while (*at == ' ' || *at == '\t')
+      *at++ = '\0';
     if (*at != '\0') option = at;
   }
   std::array<char*, kPlanArgsMax + 4> args{};
@@ -264,7 +270,8 @@ void exec_script(const ChildSetup& setup) {
   args[count++] = interpreter;
   if (option != nullptr) args[count++] = option;
   args[count++] = const_cast<char*>(path);
-  for (std::uint32_t i = 1; i < setup.plan->header.argc; ++i) args[count++] = setup.argv[i];
+  for (std::uint32_t i = 1; i < setup.plan->header.argc; ++i)
+    args[count++] = setup.argv[i];
   ::execve(interpreter, args.data(), setup.envp);
 }
 
