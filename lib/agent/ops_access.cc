@@ -10,7 +10,7 @@ namespace distcron::agent {
 void Operations::version(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
   call.answer(
-      wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, state_.cluster().tz});
+      wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, default_tz()});
 }
 
 std::string Operations::default_tz() const {
