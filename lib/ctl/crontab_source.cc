@@ -22,6 +22,9 @@ Answer<CrontabSource> read_source(const std::string& path, cron::TableKind kind,
   source.table = table;
   source.table.kind = kind;
   source.table.owner_is_root = source.user == "root";
+  source.table.user_exists = [&host = context.host](std::string_view name) {
+    return host.has_user(std::string(name));
+  };
   DC_TRY(source.text, context.host.read_file(path));
   return source;
 }
