@@ -164,6 +164,24 @@ bool refuse_assignment(CrontabLine& line, EnvFault fault, int column) {
   return false;
 }
 
+/// Moves the "(column 3)" of a schedule's error, counted from its begin, into the line's column.
+void refuse_schedule(CrontabLine& line, const Error& error, int begin) {
+  constexpr std::string_view kMark = " (column ";
+  std::string text = error.message;
+  int column = begin;
+  const std::size_t at = text.rfind(kMark);
+  if (at != std::string::npos && text.ends_with(')')) {
+    int number = 0;
+    for (std::size_t i = at + kMark.size(); i + 1 < text.size() && number < 100'000; ++i) {
+      number = number * 10 + (text[i] - '0');
+    }
+    column += std::max(number, 1) - 1;
+    text.resize(at);
+  }
+  if (!error.hint.empty()) text += "; " + error.hint;
+  refuse(line, Refusal::kSchedule, column, std::move(text));
+}
+
 }  // namespace
 
 void parse_entry_line(std::string_view text, std::size_t begin, CrontabLine& line,
@@ -179,7 +197,7 @@ void parse_entry_line(std::string_view text, std::size_t begin, CrontabLine& lin
   if (!prefix) {
     const EnvFault fault = parse_env_line(text.substr(begin), options.dialect).fault;
     if (refuse_assignment(line, fault, cursor.column())) return;
-    refuse(line, Refusal::kSchedule, cursor.column(), prefix.error().message);
+    refuse_schedule(line, prefix.error(), cursor.column());
     return;
   }
   cursor.at += std::min(prefix->consumed, text.size() - cursor.at);
