@@ -7,7 +7,7 @@
 
 #include "ctl/outcome.h"
 #include "ctl/output.h"
-#include "wire/run_messages.h"
+#include "wire/operations.h"
 
 namespace distcron::ctl {
 

@@ -117,7 +117,8 @@ struct Field {
 
 /// Calls visit(Field, member) for each field, in the order that people read them.
 template <class Spec, class Visitor>
-  requires std::is_same_v<std::remove_const_t<Spec>, JobSpec>
+requires std::is_same_v<std::remove_const_t<Spec>, JobSpec>
+
 void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"name", "unique name in the cluster", "NAME"}, s.name);
   visit(Field{"description", "what the job is for", "TEXT"}, s.description);

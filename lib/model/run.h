@@ -68,10 +68,10 @@ struct Run {
   std::optional<std::string> param;
   TextMap extra_env;
   TextList extra_argv;
-  bool force = false;       ///< Ignores the concurrency policy.
-  std::int32_t starts = 0;  ///< Attempts of which a process was started.
+  bool force = false;                        ///< Ignores the concurrency policy.
+  std::int32_t starts = 0;                   ///< Attempts of which a process was started.
   std::optional<WallTime> first_started_at;  ///< Of all attempts; max_runtime counts from here.
-  std::vector<Fact> facts;  ///< The decision, as `explain` shows it.
+  std::vector<Fact> facts;                   ///< The decision, as `explain` shows it.
   friend bool operator==(const Run&, const Run&) = default;
 };
 

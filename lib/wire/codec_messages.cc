@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/codec_impl.h"
-#include "wire/messages.h"
+#include "wire/job_messages.h"
 
 namespace distcron::wire {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/json_text.h"
-#include "wire/run_messages.h"
+#include "wire/access_messages.h"
+#include "wire/poll_messages.h"
 
 namespace distcron::wire {
 

@@ -8,7 +8,8 @@
 #include <string_view>
 
 #include "model/enums.h"
-#include "wire/run_messages.h"
+#include "wire/access_messages.h"
+#include "wire/poll_messages.h"
 
 namespace distcron::wire {
 

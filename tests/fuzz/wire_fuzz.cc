@@ -11,7 +11,7 @@
 
 #include "wire/codec.h"
 #include "wire/json.h"
-#include "wire/run_messages.h"
+#include "wire/operations.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "support/random_fill.h"
 #include "support/seed.h"
-#include "wire/run_messages.h"
+#include "wire/operations.h"
 
 namespace distcron::wire {
 

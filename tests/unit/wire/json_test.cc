@@ -8,7 +8,7 @@
 #include "support/random_fill.h"
 #include "support/seed.h"
 #include "wire/json_impl.h"
-#include "wire/run_messages.h"
+#include "wire/operations.h"
 
 namespace distcron::wire {
 
