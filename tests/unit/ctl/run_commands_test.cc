@@ -248,8 +248,29 @@ TEST_SUITE("ctl") {
     const auto put = agent.request<wire::Op::kJobPut>(2).puts.front();
     CHECK(put.mode == model::PutMode::kCreateIfMissing);
     CHECK(put.spec.name.starts_with("w/"));
-    CHECK(put.spec.on == "name=node-7");
-    CHECK_FALSE(put.spec.enabled);
+    CHECK(put.spec.on == "host=node-7");
+    CHECK(put.spec.enabled);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "jobs of a table that a living cron daemon reads too are disabled") {
+    host.files["/etc/cron.d/c"] = "1 1 * * * root one\n";
+    host.files["/run/crond.pid"] = "77\n";
+    host.files["/proc/77/comm"] = "cron\n";
+    const std::vector<std::string> line{"import",   "crontab",   "/etc/cron.d/c",
+                                        "--system", "--dialect", "debian"};
+    std::vector<std::string> enabling = line;
+    enabling.emplace_back("--enable");
+    for (int i = 0; i < 2; ++i) {
+      agent.reply<wire::Op::kVersion>({});
+      agent.reply<wire::Op::kJobPut>(started(0));
+    }
+
+    const Ran ran = run(line);
+    static_cast<void>(run(enabling));
+
+    CHECK(ran.err.find("a cron daemon runs them") != std::string::npos);
+    CHECK_FALSE(agent.request<wire::Op::kJobPut>(1).puts.front().spec.enabled);
+    CHECK(agent.request<wire::Op::kJobPut>(3).puts.front().spec.enabled);
   }
 
   TEST_CASE_FIXTURE(Fixture, "lint exits 1 for errors and names file, line and column") {
