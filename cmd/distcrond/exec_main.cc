@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // distcron-exec: starts jobs for the agent of one instance. With --guard it first becomes a guard
 // that only listens, restarts the executor when it dies, and reaps what is left to it.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +9,13 @@
 #include <ctime>
 #include <string>
 #include <string_view>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "process/exec_socket.h"
 #include "process/executor.h"
@@ -111,7 +111,8 @@ Parsed parse(int argc, char** argv) {
   const ExecOptions& o = parsed.options;
   if (parsed.is_host_shutdown) {
     if (o.run_dir.empty()) parsed.options.run_dir = kServiceRunDir;
-  } else if (parsed.error.empty() && (o.socket.empty() || o.run_dir.empty() || o.state_dir.empty())) {
+  } else if (parsed.error.empty() &&
+             (o.socket.empty() || o.run_dir.empty() || o.state_dir.empty())) {
     parsed.error = "--socket, --run-dir and --state-dir are needed";
   }
   return parsed;
@@ -125,6 +126,7 @@ void settle_signals() {
     void (*restorer)();
     unsigned long mask;
   } plain{};
+
   for (int signum = 1; signum <= 64; ++signum) {
     ::syscall(SYS_rt_sigaction, signum, &plain, nullptr, sizeof(plain.mask));
   }

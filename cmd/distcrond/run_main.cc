@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // distcron-run, the static stub: reads /etc/passwd and /etc/group itself and leaves NSS and PAM to
 // distcron-run-pam, which it execs when one of them is needed.
+#include <cerrno>
+
 #include <signal.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "process/stub.h"
 #include "process/text_buffer.h"
@@ -55,9 +55,16 @@ int find(const PlanView& plan, bool is_root, UserInfo& info, bool* wants_pam) {
   return EIO;
 }
 
-int open_session(const PlanView&, bool, const UserInfo&) { return 0; }
+int open_session(const PlanView&, bool, const UserInfo&) {
+  return 0;
+}
+
 void close_session() {}
-char** session_env() { return nullptr; }
+
+char** session_env() {
+  return nullptr;
+}
+
 /// Reading two local files needs no limit of time.
 void set_alarm(unsigned, void (*)(int)) {}
 
@@ -65,6 +72,6 @@ void set_alarm(unsigned, void (*)(int)) {}
 
 int main(int argc, char** argv) {
   // Nothing is to be tidied: the record is written, and the kernel closes the rest.
-  ::_exit(distcron::process::run_stub(
-      argc, argv, {find, open_session, close_session, session_env, set_alarm}));
+  ::_exit(distcron::process::run_stub(argc, argv,
+                                      {find, open_session, close_session, session_env, set_alarm}));
 }

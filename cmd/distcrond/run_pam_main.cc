@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // distcron-run-pam, the dynamic stub: users by NSS, and a PAM session of service "cron" for jobs
 // from crontabs. It is exec'ed by distcron-run with the same descriptors and arguments.
-#include <grp.h>
-#include <pwd.h>
-#include <security/pam_appl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <security/pam_appl.h>
 
 #include "process/stub.h"
 
@@ -28,10 +29,9 @@ char** session_list = nullptr;
 
 int find_passwd(const PlanView& plan, char* buffer, passwd& entry) {
   passwd* found = nullptr;
-  const int error =
-      plan.user.empty()
-          ? ::getpwuid_r(::geteuid(), &entry, buffer, kEntryBytes, &found)
-          : ::getpwnam_r(plan.user.data(), &entry, buffer, kEntryBytes, &found);
+  const int error = plan.user.empty()
+                        ? ::getpwuid_r(::geteuid(), &entry, buffer, kEntryBytes, &found)
+                        : ::getpwnam_r(plan.user.data(), &entry, buffer, kEntryBytes, &found);
   if (error != 0) return error;
   return found == nullptr ? ENOENT : 0;
 }
@@ -98,7 +98,10 @@ int find(const PlanView& plan, bool, UserInfo& info, bool*) {
 }
 
 /// Answers no question: a job has nobody to ask.
-int refuse_talk(int, const pam_message**, pam_response**, void*) { return PAM_CONV_ERR; }
+int refuse_talk(int, const pam_message**, pam_response**, void*) {
+  return PAM_CONV_ERR;
+}
+
 const pam_conv talk = {refuse_talk, nullptr};
 
 int open_session(const PlanView& plan, bool is_root, const UserInfo& info) {
@@ -123,13 +126,17 @@ void close_session() {
   (void)::pam_end(session, PAM_SUCCESS);
 }
 
-char** session_env() { return session_list; }
+char** session_env() {
+  return session_list;
+}
 
 void set_alarm(unsigned seconds, void (*on_expiry)(int)) {
   sigset_t alarm_only;
   ::sigemptyset(&alarm_only);
   ::sigaddset(&alarm_only, SIGALRM);
+
   struct sigaction action {};
+
   action.sa_handler = seconds != 0 ? on_expiry : SIG_DFL;
   ::sigaction(SIGALRM, &action, nullptr);
   ::sigprocmask(seconds != 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm_only, nullptr);
@@ -140,6 +147,6 @@ void set_alarm(unsigned seconds, void (*on_expiry)(int)) {
 
 int main(int argc, char** argv) {
   // Nothing is to be tidied: the record is written, and the kernel closes the rest.
-  ::_exit(distcron::process::run_stub(
-      argc, argv, {find, open_session, close_session, session_env, set_alarm}));
+  ::_exit(distcron::process::run_stub(argc, argv,
+                                      {find, open_session, close_session, session_env, set_alarm}));
 }

@@ -4,12 +4,13 @@
 // does (measured: 0.3 ms of 0.4 ms per start). Here are start, memory and text functions; system
 // calls are in run_syscalls.cc. It is linked with -nostdlib, so whatever else the stub would use is
 // an error of the link. The stub has one thread, no constructors, no exceptions.
-#include <asm/prctl.h>
+#include <cstddef>
+#include <cstdint>
+
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include <cstddef>
-#include <cstdint>
+#include <asm/prctl.h>
 
 /// main(), under a name that C++ allows to call.
 int stub_main(int argc, char** argv) __asm__("main");
@@ -33,7 +34,8 @@ long raw_call(long number, long a, long b, long c) {
 }
 
 [[noreturn]] void quit(int status) {
-  for (;;) raw_call(SYS_exit_group, status, 0, 0);
+  for (;;)
+    raw_call(SYS_exit_group, status, 0, 0);
 }
 
 /// The kernel hands 16 random bytes to each program.
@@ -57,7 +59,8 @@ extern "C" {
 [[gnu::used]] [[noreturn]] void start_stub(std::uintptr_t* stack) {
   const auto argc = static_cast<int>(stack[0]);
   const std::uintptr_t* aux = stack + argc + 2;
-  while (*aux != 0) ++aux;
+  while (*aux != 0)
+    ++aux;
   if (!set_thread_block(aux + 1)) quit(1);
   quit(stub_main(argc, reinterpret_cast<char**>(stack + 1)));
 }
@@ -103,6 +106,7 @@ int memcmp(const void* a, const void* b, std::size_t bytes) {
 
 // The library's own headers declare two forms of these; here is the one that the linker sees.
 void* stub_memchr(const void* text, int wanted, std::size_t bytes) __asm__("memchr");
+
 void* stub_memchr(const void* text, int wanted, std::size_t bytes) {
   const auto* at = static_cast<const unsigned char*>(text);
   for (std::size_t i = 0; i < bytes; ++i) {
@@ -121,6 +125,7 @@ std::size_t strlen(const char* text) {
 }
 
 char* stub_strchr(const char* text, int wanted) __asm__("strchr");
+
 char* stub_strchr(const char* text, int wanted) {
   for (;; ++text) {
     if (*text == static_cast<char>(wanted)) return const_cast<char*>(text);
@@ -129,6 +134,7 @@ char* stub_strchr(const char* text, int wanted) {
 }
 
 char* stub_strrchr(const char* text, int wanted) __asm__("strrchr");
+
 char* stub_strrchr(const char* text, int wanted) {
   const char* found = nullptr;
   for (;; ++text) {
@@ -148,7 +154,8 @@ int strncmp(const char* a, const char* b, std::size_t bytes) {
 
 std::size_t strcspn(const char* text, const char* stops) {
   std::size_t bytes = 0;
-  while (text[bytes] != '\0' && stub_strchr(stops, text[bytes]) == nullptr) ++bytes;
+  while (text[bytes] != '\0' && stub_strchr(stops, text[bytes]) == nullptr)
+    ++bytes;
   return bytes;
 }
 
@@ -177,11 +184,23 @@ void* calloc(std::size_t count, std::size_t bytes) {
 void free(void*) {}
 
 // What compilers call for checks that failed: end at once, the executor sees a stub without record.
-[[noreturn]] void __stack_chk_fail() { __builtin_trap(); }
-[[noreturn]] void _Unwind_Resume(void*) { __builtin_trap(); }
-[[noreturn]] int __gxx_personality_v0() { __builtin_trap(); }
+[[noreturn]] void __stack_chk_fail() {
+  __builtin_trap();
+}
+
+[[noreturn]] void _Unwind_Resume(void*) {
+  __builtin_trap();
+}
+
+[[noreturn]] int __gxx_personality_v0() {
+  __builtin_trap();
+}
+
 /// Destructors of globals never run: the process ends by _exit.
-int __cxa_atexit(void (*)(void*), void*, void*) { return 0; }
+int __cxa_atexit(void (*)(void*), void*, void*) {
+  return 0;
+}
+
 [[gnu::visibility("hidden")]] void* __dso_handle = nullptr;
 
 }  // extern "C"

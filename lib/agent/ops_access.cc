@@ -9,8 +9,7 @@ namespace distcron::agent {
 
 void Operations::version(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
-  call.answer(
-      wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, default_tz()});
+  call.answer(wire::VersionReply{facts_.version, facts_.node_name, facts_.node_id, default_tz()});
 }
 
 std::string Operations::default_tz() const {

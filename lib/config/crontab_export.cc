@@ -22,7 +22,8 @@ bool is_one_line(std::string_view text) {
 
 std::string comment(std::string_view text) {
   std::string out = "# ";
-  for (const char c : text) out += c == '\n' || c == '\r' ? ' ' : c;
+  for (const char c : text)
+    out += c == '\n' || c == '\r' ? ' ' : c;
   return out + "\n";
 }
 
@@ -168,12 +169,14 @@ class Writer {
     for (const std::string& schedule : job.schedule) {
       const auto when = schedule_text(schedule, job, options_.dialect);
       if (!when) return refuse("cron has no schedule like '" + schedule + "'");
-      const std::string line = (has_zone && job.quiet_log ? "-" : "") + *when + " " + job.user +
-                               " " + *command + "\n";
-      if (!reads_back(line, job)) return refuse("cron reads '" + line.substr(0, 40) + "' otherwise");
+      const std::string line =
+          (has_zone && job.quiet_log ? "-" : "") + *when + " " + job.user + " " + *command + "\n";
+      if (!reads_back(line, job))
+        return refuse("cron reads '" + line.substr(0, 40) + "' otherwise");
       text += (job.enabled ? "" : "# disabled: ") + line;
     }
-    for (const auto& [name, value] : env) env_.insert_or_assign(name, value);
+    for (const auto& [name, value] : env)
+      env_.insert_or_assign(name, value);
     result_.written += job.enabled ? static_cast<int>(job.schedule.size()) : 0;
     return text;
   }
@@ -229,12 +232,14 @@ class Writer {
 ExportResult export_crontab(const std::vector<JobSpec>& jobs, const ExportOptions& options) {
   std::vector<std::pair<EnvMap, const JobSpec*>> order;
   order.reserve(jobs.size());
-  for (const JobSpec& job : jobs) order.emplace_back(wanted_env(job, options), &job);
+  for (const JobSpec& job : jobs)
+    order.emplace_back(wanted_env(job, options), &job);
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
     return a.first.size() != b.first.size() ? a.first.size() < b.first.size() : a.first < b.first;
   });
   Writer writer(options);
-  for (const auto& [env, job] : order) writer.write(*job);
+  for (const auto& [env, job] : order)
+    writer.write(*job);
   ExportResult result = writer.take();
   result.text.insert(0, comment("written by distcronctl export; system format, with a user field"));
   return result;

@@ -14,12 +14,12 @@ namespace distcron::config {
 
 struct ExportOptions {
   cron::Dialect dialect = cron::Dialect::kDebian;  ///< kDebian or kCronie.
-  std::string host_zone = "UTC";  ///< Zone of the daemon that will read the text.
+  std::string host_zone = "UTC";                   ///< Zone of the daemon that will read the text.
 };
 
 struct ExportResult {
-  std::string text;  ///< Ends with a newline.
-  int written = 0;   ///< Entries, one per schedule of a job.
+  std::string text;                   ///< Ends with a newline.
+  int written = 0;                    ///< Entries, one per schedule of a job.
   std::vector<std::string> left_out;  ///< "NAME: reason" of each job that is a comment only.
 };
 

@@ -15,13 +15,13 @@
 namespace distcron::config {
 
 struct ImportOptions {
-  cron::CrontabOptions table;    ///< Dialect, kind, known users.
-  std::string table_user;        ///< User tables and supercronic: who the entries run as.
-  std::string source;            ///< Path of the file, or "-"; kept as the jobs' origin.
-  std::string host;              ///< Name of the host of origin: jobs stay there.
-  std::string host_zone = "UTC"; ///< Zone of that host.
-  bool as_is = false;            ///< Import lines with L01-L04 all the same.
-  bool enable = false;           ///< Jobs are made disabled otherwise, while the daemon still runs.
+  cron::CrontabOptions table;     ///< Dialect, kind, known users.
+  std::string table_user;         ///< User tables and supercronic: who the entries run as.
+  std::string source;             ///< Path of the file, or "-"; kept as the jobs' origin.
+  std::string host;               ///< Name of the host of origin: jobs stay there.
+  std::string host_zone = "UTC";  ///< Zone of that host.
+  bool as_is = false;             ///< Import lines with L01-L04 all the same.
+  bool enable = false;  ///< Jobs are made disabled otherwise, while the daemon still runs.
 };
 
 enum class ImportStatus : std::uint8_t {
@@ -41,8 +41,8 @@ struct ImportItem {
   std::string tz;
   std::string user;
   std::string command;
-  std::vector<cron::LintItem> lints;     ///< Of this line, by column.
-  std::optional<model::JobSpec> job;     ///< kImported only.
+  std::vector<cron::LintItem> lints;  ///< Of this line, by column.
+  std::optional<model::JobSpec> job;  ///< kImported only.
 };
 
 struct ImportResult {

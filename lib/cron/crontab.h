@@ -54,18 +54,18 @@ enum class LineKind : std::uint8_t { kBlank, kComment, kEnv, kEntry, kRefused };
 enum class Refusal : std::uint8_t {
   kNone,
   kSchedule,
-  kCommand,         ///< Missing, or begins with `*`.
+  kCommand,  ///< Missing, or begins with `*`.
   kCommandTooLong,
   kNoUser,
-  kUnknownUser,     ///< Debian only; others find out when they run it.
-  kOption,          ///< cronie's `-` and `-n`.
-  kEmptyValue,      ///< `NAME=`
-  kQuote,           ///< An assignment with an open quote or text behind the closing one.
-  kNoNewline,       ///< The last line has no newline.
+  kUnknownUser,  ///< Debian only; others find out when they run it.
+  kOption,       ///< cronie's `-` and `-n`.
+  kEmptyValue,   ///< `NAME=`
+  kQuote,        ///< An assignment with an open quote or text behind the closing one.
+  kNoNewline,    ///< The last line has no newline.
   kLineTooLong,
   kNulByte,
-  kUnknownZone,     ///< supercronic's CRON_TZ.
-  kTooMuchEnv,      ///< Beyond kEnvBytesMax; the daemons have no such limit.
+  kUnknownZone,  ///< supercronic's CRON_TZ.
+  kTooMuchEnv,   ///< Beyond kEnvBytesMax; the daemons have no such limit.
 };
 
 /// Why the daemon ignores a whole file.
@@ -75,29 +75,29 @@ struct CrontabEntry {
   std::string schedule_text;  ///< As written, without blanks around it.
   int schedule_column = 0;    ///< From 1.
   Schedule schedule;
-  std::string user;           ///< System tables only.
-  int user_column = 0;        ///< From 1; system tables only.
-  std::string command_text;   ///< As written.
-  int command_column = 0;     ///< From 1.
-  std::string command;        ///< For `SHELL -c`, after `%` and `\`.
+  std::string user;          ///< System tables only.
+  int user_column = 0;       ///< From 1; system tables only.
+  std::string command_text;  ///< As written.
+  int command_column = 0;    ///< From 1.
+  std::string command;       ///< For `SHELL -c`, after `%` and `\`.
   std::string stdin_text;
-  std::shared_ptr<const Env> env;  ///< What the file sets for this entry; never null.
-  std::string tz;  ///< Zone that the daemon matches in; empty: the host's.
-  bool is_quiet = false;             ///< cronie's leading `-`: no line in the system log.
-  bool mails_only_failure = false;   ///< cronie's `-n`.
-  bool command_was_cut = false;      ///< cronie: the command was longer than its buffer.
+  std::shared_ptr<const Env> env;   ///< What the file sets for this entry; never null.
+  std::string tz;                   ///< Zone that the daemon matches in; empty: the host's.
+  bool is_quiet = false;            ///< cronie's leading `-`: no line in the system log.
+  bool mails_only_failure = false;  ///< cronie's `-n`.
+  bool command_was_cut = false;     ///< cronie: the command was longer than its buffer.
 };
 
 struct CrontabLine {
-  int number = 0;          ///< From 1.
-  std::string raw;         ///< Without its newline.
+  int number = 0;   ///< From 1.
+  std::string raw;  ///< Without its newline.
   LineKind kind = LineKind::kBlank;
-  EnvVar env;              ///< kEnv.
+  EnvVar env;  ///< kEnv.
   bool env_was_cut = false;
-  CrontabEntry entry;      ///< kEntry; for kRefused as far as it was read.
+  CrontabEntry entry;  ///< kEntry; for kRefused as far as it was read.
   Refusal refusal = Refusal::kNone;
-  std::string error;       ///< kRefused: what is wrong, and the way out.
-  int column = 0;          ///< kRefused: where, from 1.
+  std::string error;  ///< kRefused: what is wrong, and the way out.
+  int column = 0;     ///< kRefused: where, from 1.
 };
 
 struct CrontabFile {
@@ -107,8 +107,8 @@ struct CrontabFile {
   /// The daemon runs nothing of this file; its good lines are parsed all the same.
   bool daemon_ignores_file = false;
   FileFault fault = FileFault::kNone;
-  int fault_line = 0;        ///< Line that causes it, from 1.
-  std::string fault_text;    ///< In words.
+  int fault_line = 0;      ///< Line that causes it, from 1.
+  std::string fault_text;  ///< In words.
 };
 
 /// Parses a file of any size and any content; never fails as a whole.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cron/crontab.h"
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "cron/crontab.h"
 #include "cron/crontab_command.h"
 #include "cron/crontab_parser.h"
 
@@ -21,14 +20,20 @@ struct Cursor {
   std::size_t at = 0;
 
   [[nodiscard]] bool done() const { return at >= line.size(); }
+
   [[nodiscard]] std::string_view rest() const { return line.substr(at); }
+
   [[nodiscard]] int column() const { return static_cast<int>(at) + 1; }
+
   void skip_blanks() {
-    while (!done() && is_blank(line[at])) ++at;
+    while (!done() && is_blank(line[at]))
+      ++at;
   }
+
   std::string_view take_word() {
     const std::size_t begin = at;
-    while (!done() && !is_blank(line[at])) ++at;
+    while (!done() && !is_blank(line[at]))
+      ++at;
     return line.substr(begin, at - begin);
   }
 };
@@ -41,7 +46,8 @@ void refuse(CrontabLine& line, Refusal refusal, int column, std::string error) {
 }
 
 std::string_view trim_blanks_right(std::string_view text) {
-  while (!text.empty() && (is_blank(text.back()) || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() && (is_blank(text.back()) || text.back() == '\r'))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -68,8 +74,8 @@ bool take_user(Cursor& cursor, CrontabLine& line, const CrontabOptions& options)
   if (cursor.done()) {
     refuse(line, Refusal::kNoUser, line.entry.user_column,
            user.empty() ? "the user and the command are missing"
-                        : "a system table has a user before the command, so '" +
-                              std::string(user) + "' is read as a user and the command is missing");
+                        : "a system table has a user before the command, so '" + std::string(user) +
+                              "' is read as a user and the command is missing");
     return false;
   }
   if (options.dialect == Dialect::kDebian && options.user_exists && !options.user_exists(user)) {

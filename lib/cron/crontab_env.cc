@@ -16,7 +16,8 @@ bool is_quote(char c) {
 }
 
 std::string_view trim_right(std::string_view text) {
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_space(text.back()))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -25,9 +26,12 @@ struct Scan {
   std::size_t at = 0;
 
   [[nodiscard]] bool done() const { return at >= text.size(); }
+
   [[nodiscard]] char peek() const { return text[at]; }
+
   void skip_space() {
-    while (!done() && is_space(peek())) ++at;
+    while (!done() && is_space(peek()))
+      ++at;
   }
 };
 
@@ -47,7 +51,8 @@ std::optional<std::string_view> scan_name(Scan& scan) {
     return name;
   }
   const std::size_t begin = scan.at;
-  while (!scan.done() && !is_space(scan.peek()) && scan.peek() != '=') ++scan.at;
+  while (!scan.done() && !is_space(scan.peek()) && scan.peek() != '=')
+    ++scan.at;
   return scan.text.substr(begin, scan.at - begin);
 }
 
@@ -110,12 +115,15 @@ bool is_go_space(char c) {
 EnvLine parse_supercronic(std::string_view line) {
   EnvLine result;
   std::size_t at = 0;
-  while (at < line.size() && !is_go_space(line[at]) && line[at] != '=') ++at;
+  while (at < line.size() && !is_go_space(line[at]) && line[at] != '=')
+    ++at;
   const std::string_view name = line.substr(0, at);
-  while (at < line.size() && is_go_space(line[at])) ++at;
+  while (at < line.size() && is_go_space(line[at]))
+    ++at;
   if (name.empty() || at >= line.size() || line[at] != '=') return result;
   ++at;
-  while (at < line.size() && is_go_space(line[at])) ++at;
+  while (at < line.size() && is_go_space(line[at]))
+    ++at;
 
   std::string_view value = line.substr(at);
   if (value.empty()) {
@@ -147,7 +155,8 @@ bool daemon_mails_to(std::string_view address, Dialect dialect) {
   const std::string_view allowed = dialect == Dialect::kDebian ? "@!:%-.,_+=/" : "@!:%-.,_+";
   for (std::size_t i = 0; i < address.size(); ++i) {
     const char c = address[i];
-    const bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    const bool is_alnum =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (!is_alnum && (i == 0 || allowed.find(c) == std::string_view::npos)) return false;
   }
   return true;

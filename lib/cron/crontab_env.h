@@ -29,10 +29,10 @@ using Env = std::vector<EnvVar>;
 
 /// Why text that looks like an assignment is none for the daemon.
 enum class EnvFault {
-  kNone,           ///< Not an assignment at all: no `=` where one could be.
-  kEmptyValue,     ///< `NAME=` with nothing behind it.
-  kOpenQuote,      ///< The closing quote is missing.
-  kTrailingText,   ///< Text behind the closing quote.
+  kNone,          ///< Not an assignment at all: no `=` where one could be.
+  kEmptyValue,    ///< `NAME=` with nothing behind it.
+  kOpenQuote,     ///< The closing quote is missing.
+  kTrailingText,  ///< Text behind the closing quote.
 };
 
 struct EnvLine {

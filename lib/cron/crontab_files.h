@@ -22,13 +22,13 @@ enum class NameRule { kClassic, kLsb };
 
 /// What stat() and lstat() say about a crontab file.
 struct StatFacts {
-  bool is_regular = true;        ///< Of the file itself, behind a link.
-  bool is_symlink = false;       ///< The name is a symbolic link.
-  std::uint32_t link_uid = 0;    ///< Owner of that link.
-  std::uint32_t uid = 0;         ///< Owner of the file.
-  std::uint32_t mode = 0;        ///< Permission bits, 07777.
-  std::uint64_t links = 1;       ///< Hard links.
-  std::uint32_t table_uid = 0;   ///< User tables: the uid of the table's user.
+  bool is_regular = true;       ///< Of the file itself, behind a link.
+  bool is_symlink = false;      ///< The name is a symbolic link.
+  std::uint32_t link_uid = 0;   ///< Owner of that link.
+  std::uint32_t uid = 0;        ///< Owner of the file.
+  std::uint32_t mode = 0;       ///< Permission bits, 07777.
+  std::uint64_t links = 1;      ///< Hard links.
+  std::uint32_t table_uid = 0;  ///< User tables: the uid of the table's user.
 };
 
 /// Why the daemon refuses to read the file, in words; nullopt when it reads it.

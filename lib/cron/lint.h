@@ -30,8 +30,8 @@ enum class Severity : std::uint8_t {
 struct LintItem {
   std::string code;  ///< "L05", "E01"
   Severity severity = Severity::kWarning;
-  int line = 0;    ///< From 1; 0: the file as a whole.
-  int column = 0;  ///< From 1; 0: the line as a whole.
+  int line = 0;         ///< From 1; 0: the file as a whole.
+  int column = 0;       ///< From 1; 0: the line as a whole.
   std::string message;  ///< What the daemon does, and the way out. Never empty.
 };
 
@@ -41,11 +41,11 @@ struct LintContext {
   std::shared_ptr<const Zone> zone = {};  ///< The host's zone.
   std::function<bool(std::string_view)> user_exists = {};
   std::function<bool(std::string_view)> is_executable = {};  ///< Of an absolute path.
-  std::string file_name = {};          ///< Name in /etc/cron.d; empty elsewhere.
+  std::string file_name = {};  ///< Name in /etc/cron.d; empty elsewhere.
   NameRule name_rule = NameRule::kClassic;
   std::optional<StatFacts> stat = {};
   std::optional<bool> has_mta = {};
-  int same_minute_max = 10;            ///< L22: entries in one minute that are not worth a word.
+  int same_minute_max = 10;  ///< L22: entries in one minute that are not worth a word.
 };
 
 /// All findings, by line and column; findings about the file as a whole come first.

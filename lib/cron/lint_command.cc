@@ -11,12 +11,12 @@ namespace {
 
 /// Words that a POSIX shell takes itself, so that no file of the name is needed.
 constexpr std::array<std::string_view, 48> kShellWords = {
-    ".",     ":",      "[",      "alias",  "bg",     "break",  "case",    "cd",
-    "command", "continue", "do", "done",   "echo",   "elif",   "else",    "esac",
-    "eval",  "exec",   "exit",   "export", "false",  "fg",     "fi",      "for",
-    "getopts", "hash", "if",     "jobs",   "kill",   "local",  "printf",  "pwd",
-    "read",  "readonly", "return", "set",  "shift",  "test",   "then",    "times",
-    "trap",  "true",   "type",   "ulimit", "umask",  "unset",  "wait",    "while"};
+    ".",       ":",        "[",      "alias",  "bg",    "break", "case",   "cd",
+    "command", "continue", "do",     "done",   "echo",  "elif",  "else",   "esac",
+    "eval",    "exec",     "exit",   "export", "false", "fg",    "fi",     "for",
+    "getopts", "hash",     "if",     "jobs",   "kill",  "local", "printf", "pwd",
+    "read",    "readonly", "return", "set",    "shift", "test",  "then",   "times",
+    "trap",    "true",     "type",   "ulimit", "umask", "unset", "wait",   "while"};
 
 bool is_shell_word(std::string_view word) {
   return std::find(kShellWords.begin(), kShellWords.end(), word) != kShellWords.end() ||
@@ -142,9 +142,9 @@ bool lint_user(LintSink& sink, const CrontabLine& line, const std::vector<FieldT
     if (words.size() < 2) return true;
     const std::string user(words[0].text);
     const bool is_user = user == "root" || (user_exists && user_exists(user));
-    const bool is_program = sink.context.is_executable && sink.dialect() != Dialect::kSupercronic &&
-                            is_in_path(user, default_path(sink.dialect()),
-                                       sink.context.is_executable);
+    const bool is_program =
+        sink.context.is_executable && sink.dialect() != Dialect::kSupercronic &&
+        is_in_path(user, default_path(sink.dialect()), sink.context.is_executable);
     if (!is_user || is_program || user.find('/') != std::string::npos) return true;
     sink.warn("L16", line, words[0].column,
               "this table has no user field, so '" + user +
@@ -166,14 +166,14 @@ bool lint_user(LintSink& sink, const CrontabLine& line, const std::vector<FieldT
 }
 
 /// L23, L27 for daemons with five fields
-void lint_first_word(LintSink& sink, const CrontabLine& line,
-                     const std::vector<FieldText>& words) {
+void lint_first_word(LintSink& sink, const CrontabLine& line, const std::vector<FieldText>& words) {
   if (words.empty() || sink.dialect() == Dialect::kSupercronic) return;
   const FieldText& word = words.front();
   if (sink.dialect() == Dialect::kDebian && word.text.front() == '-') {
-    sink.warn("L23", line, word.column,
-              "cron runs '" + std::string(word.text) +
-                  "' as the command; options before the command are cronie's, use mail.on_failure_only");
+    sink.warn(
+        "L23", line, word.column,
+        "cron runs '" + std::string(word.text) +
+            "' as the command; options before the command are cronie's, use mail.on_failure_only");
   }
   if (word.text.find_first_not_of("0123456789*/,-") == std::string_view::npos &&
       word.text.front() != '-' && word.text.front() != '/') {

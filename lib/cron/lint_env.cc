@@ -27,16 +27,17 @@ void lint_value(LintSink& sink, const CrontabLine& line) {
   if (written.empty()) {
     sink.inform("L10", line, 1,
                 "crond takes this as an empty value; older ones and Debian's cron refuse it, so "
-                "write " + line.env.name + "=\"\"");
+                "write " +
+                    line.env.name + "=\"\"");
     return;
   }
   const int column = value_column(line);
   const bool is_quoted = written.front() == '"' || written.front() == '\'';
   const bool has_comment = !is_quoted && value.find(" #") != std::string::npos;
-  const bool has_stray_quote = !value.empty() && !is_quoted &&
-                               value.find_first_of("\"'") != std::string::npos;
-  const bool keeps_quote = is_quoted && sink.dialect() == Dialect::kSupercronic &&
-                           !value.empty() && value.front() == written.front();
+  const bool has_stray_quote =
+      !value.empty() && !is_quoted && value.find_first_of("\"'") != std::string::npos;
+  const bool keeps_quote = is_quoted && sink.dialect() == Dialect::kSupercronic && !value.empty() &&
+                           value.front() == written.front();
   if (has_comment) {
     sink.warn("L11", line, column,
               "there are no comments behind a value: '" + value +
@@ -52,9 +53,9 @@ void lint_value(LintSink& sink, const CrontabLine& line) {
                             (is_ascii_alnum(value[dollar + 1]) || value[dollar + 1] == '{' ||
                              value[dollar + 1] == '_' || value[dollar + 1] == '(');
   if ((has_variable && !expands_mail) || value.starts_with("~/")) {
-    sink.warn("L12", line, column,
-              "nothing is expanded in a value: the job sees '" + value +
-                  "' as it stands; write it out");
+    sink.warn(
+        "L12", line, column,
+        "nothing is expanded in a value: the job sees '" + value + "' as it stands; write it out");
   }
   if (line.env_was_cut) {
     sink.warn("E02", line, column,
@@ -95,13 +96,14 @@ void lint_known_names(LintSink& sink, const CrontabLine& line) {
               "this host has no mail program (sendmail), so all output is thrown away; install one "
               "or use a notify rule");
   }
-  const bool is_ignored = var.name == "LOGNAME" ||
-                          (var.name == "USER" && sink.dialect() != Dialect::kDebian);
+  const bool is_ignored =
+      var.name == "LOGNAME" || (var.name == "USER" && sink.dialect() != Dialect::kDebian);
   if (!is_ignored) return;
-  sink.warn("L25", line, 1,
-            is_supercronic ? "the job does not run as this user; set the job's user after the import"
-                           : "the daemon overwrites " + var.name +
-                                 " with the user of the entry; delete the line");
+  sink.warn(
+      "L25", line, 1,
+      is_supercronic
+          ? "the job does not run as this user; set the job's user after the import"
+          : "the daemon overwrites " + var.name + " with the user of the entry; delete the line");
 }
 
 }  // namespace

@@ -23,18 +23,22 @@ struct LintSink {
   std::map<std::string, std::shared_ptr<const Zone>, std::less<>> zones = {};
 
   [[nodiscard]] Dialect dialect() const { return file.options.dialect; }
+
   /// The zone of this name, looked up once; null when there is none.
   std::shared_ptr<const Zone> zone_of(const std::string& name) {
     const auto [at, is_new] = zones.try_emplace(name);
     if (is_new) at->second = load_zone(name).value_or(nullptr);
     return at->second;
   }
+
   void add(std::string_view code, Severity severity, int line, int column, std::string message) {
     items.push_back({std::string(code), severity, line, column, std::move(message)});
   }
+
   void warn(std::string_view code, const CrontabLine& line, int column, std::string message) {
     add(code, Severity::kWarning, line.number, column, std::move(message));
   }
+
   void inform(std::string_view code, const CrontabLine& line, int column, std::string message) {
     add(code, Severity::kInfo, line.number, column, std::move(message));
   }

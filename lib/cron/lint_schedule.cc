@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::int64_t kClockChangeLookahead = 400 * kDaySeconds;
-constexpr std::int64_t kSmallChangeMax = std::int64_t{3} * 3'600;  ///< Larger jumps are clock corrections.
+constexpr std::int64_t kSmallChangeMax =
+    std::int64_t{3} * 3'600;  ///< Larger jumps are clock corrections.
 constexpr std::uint32_t kAllHours = (1U << 24U) - 1;
 constexpr int kMinutesPerDay = 1'440;
 
@@ -19,17 +20,23 @@ struct FieldRule {
   std::string_view name;
   int low;
   int high;
-  int cycle;         ///< After this many values it starts again; 0 where months differ in length.
+  int cycle;  ///< After this many values it starts again; 0 where months differ in length.
   bool has_names;
 };
+
 constexpr std::array<FieldRule, 5> kFieldRules{{{"minute", 0, 59, 60, false},
                                                 {"hour", 0, 23, 24, false},
                                                 {"day of month", 1, 31, 0, false},
                                                 {"month", 1, 12, 12, true},
                                                 {"day of week", 0, 7, 7, true}}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /// One member of a list as Debian and cronie read it, and how far they read.
 struct Member {
@@ -61,7 +68,8 @@ std::optional<int> take_number(std::string_view text, std::size_t& at, const Fie
   }
   if (at > begin) return value;
   if (rule == nullptr) return std::nullopt;
-  while (at < text.size() && is_letter(text[at])) ++at;
+  while (at < text.size() && is_letter(text[at]))
+    ++at;
   return named_value(text.substr(begin, at - begin), *rule);
 }
 
@@ -104,8 +112,11 @@ void lint_step(LintSink& sink, const CrontabLine& line, const FieldText& field,
     } else if (member.is_star && step > 1 && (rule.cycle == 0 || rule.cycle % step != 0)) {
       const std::string text = "'" + std::string(field.text.substr(at, member.end - at)) +
                                "' starts again with each new " +
-                               (rule.cycle == 60 ? "hour" : rule.cycle == 24 ? "day"
-                                : rule.cycle == 12 ? "year" : rule.cycle == 7 ? "week" : "month") +
+                               (rule.cycle == 60   ? "hour"
+                                : rule.cycle == 24 ? "day"
+                                : rule.cycle == 12 ? "year"
+                                : rule.cycle == 7  ? "week"
+                                                   : "month") +
                                ", so the last gap is shorter; use '@every' for even gaps";
       if (rule.cycle >= 24) {
         sink.warn("L07", line, column, text);
@@ -193,11 +204,11 @@ void lint_day_rule(LintSink& sink, const CrontabLine& line, const FieldText& day
                  : "either day of month or day of week is enough here, because neither is '*'";
   if (is_sensitive) {
     sink.warn("L05", line, day.column,
-              meaning + "; other daemons read this line otherwise, so write the days out and test "
-                        "the other condition in the command");
+              meaning +
+                  "; other daemons read this line otherwise, so write the days out and test "
+                  "the other condition in the command");
   } else {
-    sink.inform("L05", line, day.column,
-                meaning + "; for both, test one of them in the command");
+    sink.inform("L05", line, day.column, meaning + "; for both, test one of them in the command");
   }
 }
 

@@ -266,8 +266,9 @@ Status print_text(const Report& report, Context& context) {
   if (report.unchanged > 0) text += " (" + std::to_string(report.unchanged) + " were there)";
   out.talk(text + ", refused " + std::to_string(refused) + ".");
   if (report.waits_for_cron && !names.empty()) {
-    out.talk("They are disabled: a cron daemon runs them, and nothing shall run twice. Stop it or "
-             "remove the lines, then: distcronctl enable NAME...");
+    out.talk(
+        "They are disabled: a cron daemon runs them, and nothing shall run twice. Stop it or "
+        "remove the lines, then: distcronctl enable NAME...");
   }
   return {};
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/attempt_dir.h"
 
+#include <cerrno>
+#include <ctime>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <ctime>
 
 #include "process/dir_reader.h"
 #include "process/text_buffer.h"
@@ -71,8 +71,8 @@ int make_attempt_dir(int out_fd, RunKey key, UniqueFd& dir, UniqueFd& record_fil
   if (!is_new) {
     if (const int e = empty_dir(dir.get())) return e;
   }
-  record_file.reset(::openat(dir.get(), kRecordTmp,
-                             O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
+  record_file.reset(
+      ::openat(dir.get(), kRecordTmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
   if (!record_file) return errno;
   const EndRecordBytes room{};
   const ssize_t put = ::pwrite(record_file.get(), room.data(), room.size(), 0);
@@ -108,7 +108,8 @@ int remove_attempt_dir(int out_fd, RunKey key) {
   if (const int e = open_dir(run_dir.get(), key.attempt, false, is_new, dir)) return e;
   if (const int e = empty_dir(dir.get())) return e;
   if (::unlinkat(run_dir.get(), number_name(key.attempt).c_str(), AT_REMOVEDIR) != 0) return errno;
-  ::unlinkat(out_fd, number_name(key.run_id).c_str(), AT_REMOVEDIR);  // fails while others are there
+  ::unlinkat(out_fd, number_name(key.run_id).c_str(),
+             AT_REMOVEDIR);  // fails while others are there
   return 0;
 }
 

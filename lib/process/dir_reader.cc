@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/dir_reader.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstring>
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace distcron::process {
 

@@ -12,6 +12,7 @@ class DirReader {
  public:
   /// `dir` is read from where it stands.
   explicit DirReader(int dir) : dir_(dir) {}
+
   /// The next name, valid until the next call; null at the end or on an error.
   [[nodiscard]] const char* next();
 

@@ -24,11 +24,13 @@ struct Layout {
   std::int32_t exit_code;
   std::int32_t signal;
   std::int32_t job_pid;
-  std::array<std::int64_t, 7> times;  // started wall, ended wall, started boot, ended boot, u, s, rss
+  std::array<std::int64_t, 7>
+      times;  // started wall, ended wall, started boot, ended boot, u, s, rss
   std::array<std::int64_t, 4> counts;
   std::int32_t output_errno;
   std::uint32_t crc;
 };
+
 static_assert(sizeof(Layout) == 136 && sizeof(Layout) <= kEndRecordBytes);
 
 enum Flag : std::uint8_t { kCore = 1, kTimedOut = 2, kRequested = 4 };
@@ -37,11 +39,13 @@ constexpr std::array<std::uint32_t, 256> make_table() {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1U) ^ ((value & 1U) * 0xedb88320U);
+    for (int bit = 0; bit < 8; ++bit)
+      value = (value >> 1U) ^ ((value & 1U) * 0xedb88320U);
     table[i] = value;
   }
   return table;
 }
+
 constexpr std::array<std::uint32_t, 256> kCrcTable = make_table();
 
 std::uint32_t crc_of(const Layout& layout) {
@@ -49,14 +53,16 @@ std::uint32_t crc_of(const Layout& layout) {
 }
 
 constexpr std::array<std::string_view, kStepCount> kStepNames = {
-    "none",   "plan",  "files",  "user", "pam",    "fork", "session",      "cgroup",
-    "stdin",  "limits", "nice",  "groups", "gid",  "uid",  "verify",       "caps",
-    "no_new_privs", "fds", "env", "cwd",  "script", "exec"};
+    "none",         "plan",   "files", "user",   "pam",    "fork", "session", "cgroup",
+    "stdin",        "limits", "nice",  "groups", "gid",    "uid",  "verify",  "caps",
+    "no_new_privs", "fds",    "env",   "cwd",    "script", "exec"};
 static_assert(static_cast<int>(Step::kExec) + 1 == kStepCount);
 
 }  // namespace
 
-std::string_view name_of(Step step) { return kStepNames[static_cast<std::size_t>(step)]; }
+std::string_view name_of(Step step) {
+  return kStepNames[static_cast<std::size_t>(step)];
+}
 
 std::uint32_t crc32(std::span<const std::byte> bytes) {
   std::uint32_t crc = 0xffffffffU;
@@ -74,9 +80,9 @@ EndRecordBytes encode_end_record(const EndRecord& r) {
   layout.attempt = r.attempt;
   layout.how = static_cast<std::uint8_t>(r.how);
   layout.step = static_cast<std::uint8_t>(r.step);
-  layout.flags = static_cast<std::uint8_t>((r.core_dumped ? kCore : 0) |
-                                           (r.timed_out ? kTimedOut : 0) |
-                                           (r.killed_by_request ? kRequested : 0));
+  layout.flags =
+      static_cast<std::uint8_t>((r.core_dumped ? kCore : 0) | (r.timed_out ? kTimedOut : 0) |
+                                (r.killed_by_request ? kRequested : 0));
   layout.sys_errno = r.sys_errno;
   layout.exit_code = r.exit_code;
   layout.signal = r.signal;

@@ -13,8 +13,28 @@ namespace distcron::process {
 
 /// Step of the set-up in which a start failed; the reason of the run is "setup_" + name.
 enum class Step : std::uint8_t {
-  kNone, kPlan, kFiles, kUser, kPam, kFork, kSession, kCgroup, kStdin, kLimits, kNice, kGroups,
-  kGid, kUid, kVerify, kCaps, kNoNewPrivs, kFds, kEnv, kCwd, kScript, kExec,
+  kNone,
+  kPlan,
+  kFiles,
+  kUser,
+  kPam,
+  kFork,
+  kSession,
+  kCgroup,
+  kStdin,
+  kLimits,
+  kNice,
+  kGroups,
+  kGid,
+  kUid,
+  kVerify,
+  kCaps,
+  kNoNewPrivs,
+  kFds,
+  kEnv,
+  kCwd,
+  kScript,
+  kExec,
 };
 inline constexpr int kStepCount = 22;
 [[nodiscard]] std::string_view name_of(Step step);
@@ -33,6 +53,7 @@ enum class EndHow : std::uint8_t {
 struct StreamCount {
   std::int64_t written = 0;  ///< Bytes that the job wrote.
   std::int64_t kept = 0;     ///< Bytes in the files.
+
   [[nodiscard]] std::int64_t cut() const { return written - kept; }
 };
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_cgroup.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "process/dir_reader.h"
 #include "process/exec_spawn.h"
@@ -96,7 +96,8 @@ void sweep_others(const std::string& parent, const std::string& own_base) {
     const UniqueFd dir(::open(parent.c_str(), kDirFlags));
     if (!dir) return;
     DirReader reader(dir.get());
-    while (const char* name = reader.next()) names.emplace_back(name);
+    while (const char* name = reader.next())
+      names.emplace_back(name);
   }
   for (const std::string& name : names) {
     const std::string base = parent + "/" + name;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_client.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <span>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace distcron::process {
 
@@ -21,8 +21,8 @@ constexpr int kSocketBytes = 4 << 20;
 
 std::string pack(const Message& message) {
   std::string bytes(kMessageBytesMax, '\0');
-  const std::size_t size = encode_message(
-      message, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
+  const std::size_t size =
+      encode_message(message, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
   bytes.resize(size);
   return bytes;
 }
@@ -60,8 +60,8 @@ bool event_from(const Message& m, ExecEvent& event) {
   switch (m.type) {
     case MessageType::kHello: {
       auto [boot_id, reason] = split_text(m.text);
-      event = ExecHello{kExecVersion, boot_id, m.code, m.a != 0, reason,
-                        static_cast<std::int32_t>(m.b)};
+      event = ExecHello{kExecVersion, boot_id, m.code,
+                        m.a != 0,     reason,  static_cast<std::int32_t>(m.b)};
       return true;
     }
     case MessageType::kStarted:

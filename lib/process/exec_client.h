@@ -20,12 +20,13 @@ namespace distcron::process {
 /// First event after connect().
 struct ExecHello {
   std::int32_t version = 0;
-  std::string boot_id;           ///< 36 characters, as in /proc/sys/kernel/random/boot_id.
+  std::string boot_id;  ///< 36 characters, as in /proc/sys/kernel/random/boot_id.
   std::int32_t exec_pid = 0;
-  bool has_cgroup = false;       ///< Kill by cgroup; else by walk.
-  std::string fallback_reason;   ///< Why there is no cgroup; empty when there is one.
-  std::int32_t starts_per_s = 0; ///< Measured start rate of this host, 0 before it is known.
+  bool has_cgroup = false;        ///< Kill by cgroup; else by walk.
+  std::string fallback_reason;    ///< Why there is no cgroup; empty when there is one.
+  std::int32_t starts_per_s = 0;  ///< Measured start rate of this host, 0 before it is known.
 };
+
 /// The attempt's stub was released. A Refused may still follow when the set-up failed: nothing of
 /// the job has run then.
 struct ExecStarted {
@@ -35,10 +36,12 @@ struct ExecStarted {
   std::int64_t wall_us = 0;
   std::int64_t boot_us = 0;
 };
+
 /// Answer to inventory(): alive now. Same fields as ExecStarted.
 struct ExecRunning {
   ExecStarted run;
 };
+
 /// Nothing of this attempt has run and nothing will, in this boot.
 /// kDuplicate is different: this (run, attempt) was spawned before; ask the inventory.
 struct ExecRefused {
@@ -47,16 +50,18 @@ struct ExecRefused {
   std::string step;  ///< Only with kSetup, such as "user".
   std::string text;  ///< For people.
 };
+
 /// No process of the attempt is left (except EndHow::kKillIncomplete). Read the end record with
 /// load_end_record(); with has_record false the stub was killed: unknown(supervisor_lost).
 struct ExecEnded {
   RunKey key;
   bool has_record = true;
 };
+
 struct ExecInventoryDone {};
 
-using ExecEvent = std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded,
-                               ExecInventoryDone>;
+using ExecEvent =
+    std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded, ExecInventoryDone>;
 
 class ExecClient {
  public:
@@ -65,6 +70,7 @@ class ExecClient {
   [[nodiscard]] static Result<ExecClient> connect(const std::string& socket_path);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+
   /// True while messages wait because the socket is full; call flush() when it is writable.
   [[nodiscard]] bool wants_write() const { return !queue_.empty(); }
 
@@ -95,7 +101,9 @@ class ExecClient {
     std::string bytes;
     UniqueFd plan;
   };
+
   explicit ExecClient(UniqueFd fd) : fd_(std::move(fd)) {}
+
   [[nodiscard]] Status post(Outgoing message);
   [[nodiscard]] Status try_send(const Outgoing& message, bool& would_block);
 

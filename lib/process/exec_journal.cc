@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_journal.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "process/end_record.h"
 
@@ -25,6 +25,7 @@ struct HeaderLayout {
   std::array<char, kBootIdBytes> boot_id;
   std::uint32_t crc;
 };
+
 static_assert(sizeof(HeaderLayout) == kJournalHeaderBytes);
 
 struct EntryLayout {
@@ -41,6 +42,7 @@ struct EntryLayout {
   std::uint32_t unused2;
   std::uint32_t crc;
 };
+
 static_assert(sizeof(EntryLayout) == kJournalEntryBytes);
 
 template <class Layout>
@@ -72,6 +74,7 @@ void apply_entry(const JournalEntry& entry, JournalState& state) {
 
 bool read_all(int fd, std::vector<std::byte>& bytes) {
   struct stat info {};
+
   if (::fstat(fd, &info) != 0) return false;
   bytes.resize(static_cast<std::size_t>(info.st_size));
   std::size_t got = 0;
@@ -113,8 +116,13 @@ bool decode_journal_entry(std::span<const std::byte> bytes, JournalEntry& entry)
   }
   if (layout.run_id <= 0 || layout.attempt <= 0) return false;
   entry.kind = static_cast<JournalKind>(layout.kind);
-  entry.record = {{layout.run_id, layout.attempt}, layout.stub_pid, layout.stub_starttime,
-                  layout.wall_us, layout.boot_us, layout.timeout_ms, layout.grace_ms};
+  entry.record = {{layout.run_id, layout.attempt},
+                  layout.stub_pid,
+                  layout.stub_starttime,
+                  layout.wall_us,
+                  layout.boot_us,
+                  layout.timeout_ms,
+                  layout.grace_ms};
   return true;
 }
 
@@ -166,11 +174,12 @@ std::string ExecJournal::rewrite() {
     put(encode_journal_entry({JournalKind::kSpawned, record}));
   }
   const std::string tmp = name_ + ".tmp";
-  UniqueFd file(::openat(dir_fd_, tmp.c_str(),
-                         O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  const bool ok = file && ::write(file.get(), bytes.data(), bytes.size()) ==
-                              static_cast<ssize_t>(bytes.size()) &&
-                  ::renameat(dir_fd_, tmp.c_str(), dir_fd_, name_.c_str()) == 0;
+  UniqueFd file(
+      ::openat(dir_fd_, tmp.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const bool ok =
+      file &&
+      ::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+      ::renameat(dir_fd_, tmp.c_str(), dir_fd_, name_.c_str()) == 0;
   if (!ok) return "cannot write journal '" + name_ + "': " + std::strerror(errno);
   file_ = std::move(file);
   size_ = static_cast<std::int64_t>(bytes.size());

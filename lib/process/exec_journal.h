@@ -62,6 +62,7 @@ class ExecJournal {
   [[nodiscard]] std::string open(int dir_fd, const char* name, std::string_view boot_id);
 
   [[nodiscard]] const JournalState& state() const { return state_; }
+
   [[nodiscard]] bool is_known(RunKey key) const;
 
   /// Adds all records in one write, or none. False when the write failed.

@@ -15,12 +15,18 @@ struct Shape {
   bool has_key;
   bool has_text;
 };
+
 constexpr Shape kShapes[] = {
-    {MessageType::kSpawn, true, false},   {MessageType::kKill, true, false},
-    {MessageType::kAck, true, false},     {MessageType::kRemove, true, false},
-    {MessageType::kInventory, false, false}, {MessageType::kHello, false, true},
-    {MessageType::kStarted, true, false}, {MessageType::kRunning, true, false},
-    {MessageType::kRefused, true, true},  {MessageType::kEnded, true, false},
+    {MessageType::kSpawn, true, false},
+    {MessageType::kKill, true, false},
+    {MessageType::kAck, true, false},
+    {MessageType::kRemove, true, false},
+    {MessageType::kInventory, false, false},
+    {MessageType::kHello, false, true},
+    {MessageType::kStarted, true, false},
+    {MessageType::kRunning, true, false},
+    {MessageType::kRefused, true, true},
+    {MessageType::kEnded, true, false},
     {MessageType::kInventoryDone, false, false},
 };
 
@@ -34,8 +40,9 @@ const Shape* shape_of(std::uint16_t type) {
 }  // namespace
 
 std::size_t encode_message(const Message& m, std::span<std::byte> out) {
-  const MessageLayout layout{kMagic, kExecVersion, static_cast<std::uint16_t>(m.type),
-                             m.key.run_id, m.key.attempt, m.code, m.a, m.b, m.c};
+  const MessageLayout layout{kMagic,       kExecVersion,  static_cast<std::uint16_t>(m.type),
+                             m.key.run_id, m.key.attempt, m.code,
+                             m.a,          m.b,           m.c};
   const std::size_t text_bytes = std::min(m.text.size(), kMessageTextMax);
   std::memcpy(out.data(), &layout, sizeof(layout));
   if (text_bytes != 0) std::memcpy(out.data() + sizeof(layout), m.text.data(), text_bytes);

@@ -18,23 +18,30 @@ inline constexpr std::size_t kMessageTextMax = 400;
 
 enum class MessageType : std::uint16_t {
   // agent to executor
-  kSpawn = 1,      ///< With a plan descriptor.
-  kKill = 2,       ///< code: signal, a: grace in ms or -1.
+  kSpawn = 1,  ///< With a plan descriptor.
+  kKill = 2,   ///< code: signal, a: grace in ms or -1.
   kAck = 3,
   kRemove = 4,
   kInventory = 5,  ///< No key.
   // executor to agent
-  kHello = 16,     ///< code: pid, a: has cgroup, b: starts/s; text: boot id, newline, reason.
-  kStarted = 17,   ///< code: stub pid, a: its start time, b: wall us, c: boottime us.
-  kRunning = 18,   ///< As kStarted.
-  kRefused = 19,   ///< code: RefuseReason; text: step, newline, text.
-  kEnded = 20,     ///< code: 1 when there is a record.
+  kHello = 16,    ///< code: pid, a: has cgroup, b: starts/s; text: boot id, newline, reason.
+  kStarted = 17,  ///< code: stub pid, a: its start time, b: wall us, c: boottime us.
+  kRunning = 18,  ///< As kStarted.
+  kRefused = 19,  ///< code: RefuseReason; text: step, newline, text.
+  kEnded = 20,    ///< code: 1 when there is a record.
   kInventoryDone = 21,
 };
 
-/// Why nothing of an attempt has run. kSetup: `text` is "setup_STEP: system's words", `step` the STEP alone.
-enum class RefuseReason : std::uint8_t { kSpawnFailed, kPolicy, kLate, kDuplicate, kSetup,
-                                         kNotReleased };
+/// Why nothing of an attempt has run. kSetup: `text` is "setup_STEP: system's words", `step` the
+/// STEP alone.
+enum class RefuseReason : std::uint8_t {
+  kSpawnFailed,
+  kPolicy,
+  kLate,
+  kDuplicate,
+  kSetup,
+  kNotReleased
+};
 
 struct Message {
   MessageType type = MessageType::kInventory;
@@ -58,6 +65,7 @@ struct MessageLayout {
   std::int64_t b;
   std::int64_t c;
 };
+
 static_assert(sizeof(MessageLayout) == 48);
 inline constexpr std::size_t kMessageBytesMax = sizeof(MessageLayout) + kMessageTextMax;
 

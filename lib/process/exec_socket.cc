@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_socket.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <string_view>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace distcron::process {
 
@@ -74,7 +74,9 @@ UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::s
   const auto* plain = reinterpret_cast<const sockaddr*>(&address);
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return fail(error, "cannot make a socket");
+
   struct stat old {};
+
   if (::lstat(path.c_str(), &old) == 0 && S_ISSOCK(old.st_mode)) (void)::unlink(path.c_str());
   const mode_t before = ::umask(0177);
   const bool is_bound = ::bind(fd.get(), plain, sizeof(address)) == 0;

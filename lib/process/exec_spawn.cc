@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exec_spawn.h"
 
+#include <array>
+#include <cerrno>
+#include <cstdint>
+
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstdint>
 
 #include "process/stub.h"
 
@@ -60,8 +60,8 @@ long clone3_call(clone_args& args, int (*fn)(void*), void* arg) {
       "hlt\n\t"
       "1:\n\t"
       : "=a"(result)
-      : "a"(SYS_clone3), "D"(&args), "S"(sizeof(args)), "r"(child_arg), "r"(child_fn),
-        [exit] "i"(SYS_exit)
+      : "a"(SYS_clone3), "D"(&args), "S"(sizeof(args)), "r"(child_arg),
+        "r"(child_fn), [exit] "i"(SYS_exit)
       : "rcx", "r11", "memory", "cc");
   return result;
 #elif defined(__aarch64__)
@@ -91,7 +91,8 @@ long clone3_call(clone_args& args, int (*fn)(void*), void* arg) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
+  for (std::string& text : texts)
+    list.push_back(text.data());
   list.push_back(nullptr);
   return list;
 }

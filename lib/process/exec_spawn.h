@@ -3,10 +3,10 @@
 // Used by the single-threaded executor only; all signals must be blocked.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "base/unique_fd.h"
 

@@ -2,6 +2,13 @@
 // Start, loop and the agent's connection. Starting and ending of runs: executor_runs.cc.
 #include "process/executor.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -11,13 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "process/end_record.h"
 #include "process/exec_socket.h"
@@ -41,7 +41,9 @@ constexpr int kSocketBytes = 4 << 20;
 
 UserInfo own_info;  // static: large
 
-std::string with_errno(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string with_errno(const std::string& what) {
+  return what + ": " + std::strerror(errno);
+}
 
 std::string read_boot_id() {
   const UniqueFd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
@@ -184,7 +186,8 @@ void Executor::watch(int fd, std::uint64_t token, std::uint32_t events) const {
 }
 
 int Executor::run() {
-  while (!is_ending_) turn();
+  while (!is_ending_)
+    turn();
   flush();
   if (runs_.empty()) leave_cgroup_place(cgroup_);
   return 0;
@@ -192,8 +195,8 @@ int Executor::run() {
 
 void Executor::turn() {
   std::array<epoll_event, 256> events{};
-  const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                 wait_ms());
+  const int ready =
+      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
   bool has_agent_input = false;
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -245,8 +248,8 @@ void Executor::accept_agent() {
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-  const bool is_known = peer.uid == 0 || peer.uid == ::geteuid() ||
-                        std::int64_t{peer.uid} == options_.peer_uid;
+  const bool is_known =
+      peer.uid == 0 || peer.uid == ::geteuid() || std::int64_t{peer.uid} == options_.peer_uid;
   if (!is_known) {
     exec_log("refused a connection from user number " + std::to_string(peer.uid));
     return;

@@ -4,9 +4,6 @@
 // It owns no job: it may die, restart or be replaced, and runs go on.
 #pragma once
 
-#include <sys/resource.h>
-#include <sys/types.h>
-
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -14,6 +11,9 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sys/resource.h>
+#include <sys/types.h>
 
 #include "base/unique_fd.h"
 #include "process/exec_cgroup.h"
@@ -30,7 +30,7 @@ struct ExecOptions {
   std::string state_dir;
   std::string script_dir;  ///< Empty: run_dir/scripts.
   std::string policy_dir = "/etc/distcron/policy.d";
-  std::string cgroup;      ///< Empty: search; "off"; or a cgroup folder.
+  std::string cgroup;  ///< Empty: search; "off"; or a cgroup folder.
   std::int64_t peer_uid = -1;
   std::int64_t peer_gid = -1;  ///< Group that may read output; -1: unchanged.
   int listener = -1;           ///< An already listening socket, or -1.
@@ -40,7 +40,8 @@ struct ExecOptions {
 
 class Executor {
  public:
-  explicit Executor(ExecOptions options) : options_(std::move(options)), policy_(options_.policy_dir) {}
+  explicit Executor(ExecOptions options)
+      : options_(std::move(options)), policy_(options_.policy_dir) {}
 
   /// Opens all files and adopts what an earlier executor started. Empty, or an error text.
   [[nodiscard]] std::string start();
@@ -56,12 +57,14 @@ class Executor {
     std::int64_t term_at_us = 0;  ///< When to look whether the stub is stuck; 0: not.
     std::int64_t kill_at_us = 0;  ///< When to kill from outside; 0: not.
   };
+
   /// A stub that is started and waits for its release.
   struct Spawned {
     SpawnRecord record;
     UniqueFd pidfd;
     UniqueFd release;
   };
+
   struct Request {
     Message message;
     UniqueFd plan;

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The executor's runs: start in batches, adoption, end, kill from outside.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -7,12 +13,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "process/attempt_dir.h"
 #include "process/executor.h"
@@ -65,8 +65,8 @@ bool refusal_of(const EndRecord& record, Refusal& out) {
       out = {RefuseReason::kLate, {}, "the latest time to start had passed"};
       return true;
     case EndHow::kDenied:
-      out = {RefuseReason::kPolicy, {},
-             "jobs never run as user 'distcron' or a member of its group"};
+      out = {
+          RefuseReason::kPolicy, {}, "jobs never run as user 'distcron' or a member of its group"};
       return true;
   }
   return false;
@@ -112,7 +112,9 @@ std::string Executor::check_plan(const Request& request, PlanHeader& header, int
   reason = static_cast<int>(RefuseReason::kDuplicate);
   if (runs_.contains(key) || journal_.is_known(key)) return "this attempt was started before";
   reason = static_cast<int>(RefuseReason::kSpawnFailed);
+
   struct stat info {};
+
   if (!request.plan || ::fstat(request.plan.get(), &info) != 0) return "no plan came along";
   if ((::fcntl(request.plan.get(), F_GET_SEALS) & kSealsWanted) != kSealsWanted) {
     return "the plan is not a sealed memory file";
@@ -156,9 +158,8 @@ bool Executor::spawn_one(Request& request, const PlanHeader& header, Spawned& ou
     return false;
   }
   out.pidfd = std::move(result.pidfd);
-  out.record = {request.message.key, result.pid,          starttime_of(result.pid),
-                wall_now_us(),       boot_now_us(),       header.timeout_ms,
-                header.kill_grace_ms};
+  out.record = {request.message.key, result.pid,        starttime_of(result.pid), wall_now_us(),
+                boot_now_us(),       header.timeout_ms, header.kill_grace_ms};
   return true;
 }
 
@@ -201,7 +202,8 @@ void Executor::release(std::vector<Spawned>& batch) {
   if (batch.empty()) return;
   std::vector<SpawnRecord> records;
   records.reserve(batch.size());
-  for (const Spawned& spawned : batch) records.push_back(spawned.record);
+  for (const Spawned& spawned : batch)
+    records.push_back(spawned.record);
   fail_here("before_journal");
   const bool is_journaled = journal_.add_spawned(records);
   const int journal_errno = errno;
@@ -355,7 +357,8 @@ void Executor::kill_run(RunKey key, int signum, std::int64_t grace_ms) {
   info.si_uid = ::getuid();
   info.si_value.sival_ptr = reinterpret_cast<void*>(pack_kill(signum, grace_ms));
   (void)::syscall(SYS_pidfd_send_signal, run.pidfd.get(), kKillSignal, &info, 0);
-  const std::int64_t grace = signum == SIGKILL ? 0 : (grace_ms < 0 ? run.record.grace_ms : grace_ms);
+  const std::int64_t grace =
+      signum == SIGKILL ? 0 : (grace_ms < 0 ? run.record.grace_ms : grace_ms);
   const std::int64_t term_at = boot_now_us() + kOutsideDelayUs;
   const std::int64_t kill_at = term_at + grace * 1'000;
   timers_.erase({run.term_at_us, key});
@@ -368,8 +371,10 @@ void Executor::kill_run(RunKey key, int signum, std::int64_t grace_ms) {
 void Executor::shut_host_down() {
   is_host_down_ = true;
   std::vector<RunKey> keys;
-  for (const auto& [key, run] : runs_) keys.push_back(key);
-  for (const RunKey& key : keys) kill_run(key, SIGTERM, -1);
+  for (const auto& [key, run] : runs_)
+    keys.push_back(key);
+  for (const RunKey& key : keys)
+    kill_run(key, SIGTERM, -1);
 }
 
 void Executor::check_timers() {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/failpoint.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
 
 namespace distcron::process {
 

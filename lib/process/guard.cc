@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/guard.h"
 
+#include <array>
+#include <cerrno>
+#include <ctime>
+
 #include <fcntl.h>
-#include <signal.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <ctime>
 
 #include "process/exec_socket.h"
 #include "process/proc_tree.h"

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/host_policy.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/unique_fd.h"
 
@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kFileBytesMax = std::size_t{1} << 20U;
 
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) {
     text.remove_suffix(1);
   }
@@ -39,7 +40,9 @@ bool take_quoted(std::string_view& rest, std::string& out) {
   return true;
 }
 
-bool is_end(std::string_view rest) { return rest.empty() || rest.front() == '#'; }
+bool is_end(std::string_view rest) {
+  return rest.empty() || rest.front() == '#';
+}
 
 bool take_list(std::string_view rest, std::vector<std::string>& out) {
   out.clear();
@@ -98,8 +101,7 @@ std::string take_key(std::string_view key, std::string_view rest, HostPolicy& po
                : "created_elsewhere is one of \"all\", \"users\", \"none\"";
   }
   if (key == "max_running") {
-    return take_number(rest, policy.max_running) ? std::string()
-                                                 : "max_running is a whole number";
+    return take_number(rest, policy.max_running) ? std::string() : "max_running is a whole number";
   }
   if (key == "allow_privileges") {
     return take_bool(rest, policy.allow_privileges) ? std::string()
@@ -119,9 +121,8 @@ bool has(const std::vector<std::string>& list, std::string_view item) {
 }
 
 bool has_prefix(const std::vector<std::string>& list, std::string_view command) {
-  return std::any_of(list.begin(), list.end(), [command](const std::string& prefix) {
-    return command.starts_with(prefix);
-  });
+  return std::any_of(list.begin(), list.end(),
+                     [command](const std::string& prefix) { return command.starts_with(prefix); });
 }
 
 /// A path with ".." could leave the allowed prefix.
@@ -131,7 +132,9 @@ bool climbs(std::string_view command) {
 
 bool read_file(const std::string& path, std::string& text, std::string& error) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+
   struct stat info {};
+
   if (!fd || ::fstat(fd.get(), &info) != 0) {
     error = "cannot read '" + path + "': " + std::strerror(errno);
     return false;
@@ -169,6 +172,7 @@ bool list_files(const std::string& dir, std::vector<std::string>& names, std::st
 
 std::string stamp_of(const std::string& path) {
   struct stat info {};
+
   if (::stat(path.c_str(), &info) != 0) return path + "-;";
   return path + std::to_string(info.st_ino) + "," + std::to_string(info.st_mtim.tv_sec) + "." +
          std::to_string(info.st_mtim.tv_nsec) + "," + std::to_string(info.st_size) + "," +
@@ -215,8 +219,7 @@ std::string refusal(const HostPolicy& policy, const PolicyView& plan, std::strin
   if (is_elsewhere && policy.created_elsewhere == CreatedElsewhere::kNone) {
     return "this host's policy refuses jobs created elsewhere";
   }
-  const bool needs_list =
-      is_elsewhere && policy.created_elsewhere == CreatedElsewhere::kUsers;
+  const bool needs_list = is_elsewhere && policy.created_elsewhere == CreatedElsewhere::kUsers;
   if (has(policy.deny_users, user)) return "this host's policy refuses user '" + user + "'";
   if ((needs_list || !policy.allow_users.empty()) && !has(policy.allow_users, user)) {
     return "this host's policy does not allow user '" + user + "'";
@@ -242,7 +245,8 @@ const HostPolicy& PolicyStore::load() {
   std::string error;
   const bool is_listed = list_files(dir_, names, error);
   std::string stamp = error;
-  for (const std::string& name : names) stamp += stamp_of(dir_ + "/" + name);
+  for (const std::string& name : names)
+    stamp += stamp_of(dir_ + "/" + name);
   if (is_loaded_ && stamp == stamp_) return policy_;
   policy_ = {};
   policy_.error = error;

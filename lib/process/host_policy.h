@@ -19,7 +19,7 @@ enum class CreatedElsewhere : std::uint8_t { kAll, kUsers, kNone };
 /// [jobs] of all files together; a later file (by name) replaces a key of an earlier one.
 struct HostPolicy {
   CreatedElsewhere created_elsewhere = CreatedElsewhere::kAll;
-  std::vector<std::string> allow_users;     ///< Empty: all. With "users" above: required.
+  std::vector<std::string> allow_users;  ///< Empty: all. With "users" above: required.
   std::vector<std::string> deny_users;
   std::vector<std::string> allow_commands;  ///< Prefixes of argv[0]; empty: all. Scripts: none fit.
   bool allow_privileges = true;             ///< Jobs may turn NO_NEW_PRIVS off.
@@ -39,6 +39,7 @@ struct HostPolicy {
 class PolicyStore {
  public:
   explicit PolicyStore(std::string dir) : dir_(std::move(dir)) {}
+
   /// Reads the files if the directory or one of them has changed since the last call.
   const HostPolicy& load();
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/job_cgroup.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <string_view>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "process/text_buffer.h"
 
@@ -29,8 +29,8 @@ int JobCgroup::make(int parent, RunKey key) {
 int JobCgroup::open(int parent, RunKey key) {
   parent_ = parent;
   key_ = key;
-  dir_.reset(::openat(parent, name_of(key).c_str(),
-                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  dir_.reset(
+      ::openat(parent, name_of(key).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   return dir_ ? 0 : errno;
 }
 

@@ -16,7 +16,9 @@ class JobCgroup {
   [[nodiscard]] int open(int parent, RunKey key);
 
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(dir_); }
+
   [[nodiscard]] int fd() const { return dir_.get(); }
+
   /// Kills all members. False when the kernel refused.
   bool kill_all() const;
   /// False only when the kernel says that it is empty.

@@ -24,6 +24,7 @@ class EnvList {
     }
     return false;
   }
+
   void add_entry(char* entry) { items_[count_++] = entry; }
 
   bool add_default(const char* name, const char* value) {
@@ -38,6 +39,7 @@ class EnvList {
     add_entry(entry);
     return true;
   }
+
   [[nodiscard]] char** items() const { return items_; }
 
  private:
@@ -67,13 +69,14 @@ bool add_defaults(const PlanView& plan, const UserInfo& user, EnvList& list) {
 char** make_job_env(const PlanView& plan, const UserInfo& user, char** session_env) {
   const bool is_cron = plan.has(kPlanCompatCron);
   std::size_t session_count = 0;
-  while (session_env != nullptr && session_env[session_count] != nullptr) ++session_count;
+  while (session_env != nullptr && session_env[session_count] != nullptr)
+    ++session_count;
   EnvList list(plan.env.count + session_count + kAddedMax);
   if (list.items() == nullptr) return nullptr;
   const char* at = plan.env.data;
   for (std::uint32_t i = 0; i < plan.env.count; ++i) {
-    const bool is_forced = is_cron && (is_named(at, "LOGNAME") ||
-                                       (plan.has(kPlanCronieEnv) && is_named(at, "USER")));
+    const bool is_forced =
+        is_cron && (is_named(at, "LOGNAME") || (plan.has(kPlanCronieEnv) && is_named(at, "USER")));
     if (!is_forced) list.add_entry(const_cast<char*>(at));
     at += std::strlen(at) + 1;
   }

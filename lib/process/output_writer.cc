@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/output_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "process/text_buffer.h"
 
@@ -48,8 +48,8 @@ void OutputWriter::forget_oldest_tail() {
 
 bool OutputWriter::open_piece() {
   const Name file = file_name(name_, written_);
-  const int fd = ::openat(dir_, file.c_str(),
-                          O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+  const int fd =
+      ::openat(dir_, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
   if (fd < 0) {
     fail(errno);
     return false;

@@ -26,6 +26,7 @@ class OutputWriter {
   void append(std::span<const std::byte> bytes);
 
   [[nodiscard]] StreamCount count() const;
+
   /// First errno of a failed write, 0 when none.
   [[nodiscard]] int first_errno() const { return first_errno_; }
 
@@ -34,6 +35,7 @@ class OutputWriter {
     std::int64_t start = 0;
     std::int64_t bytes = 0;
   };
+
   [[nodiscard]] std::int64_t room() const;
   bool open_piece();
   void forget_oldest_tail();

@@ -18,7 +18,8 @@ std::uint32_t bytes_of(const PlanHeader& header, SectionId id) {
 
 std::size_t offset_of(const PlanHeader& header, SectionId id) {
   std::size_t offset = sizeof(PlanHeader);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(id); ++i) offset += header.section_bytes[i];
+  for (std::size_t i = 0; i < static_cast<std::size_t>(id); ++i)
+    offset += header.section_bytes[i];
   return offset;
 }
 
@@ -67,7 +68,8 @@ const char* decode_header(std::span<const std::byte> bytes, std::size_t total_by
   if (header.version != kPlanVersion) return "unknown plan version";
   if (total_bytes > kPlanBytesMax) return "plan is too large";
   std::uint64_t sum = sizeof(PlanHeader);
-  for (const std::uint32_t part : header.section_bytes) sum += part;
+  for (const std::uint32_t part : header.section_bytes)
+    sum += part;
   if (header.total_bytes != total_bytes || sum != total_bytes) return "plan sizes do not add up";
   if (bytes_of(header, SectionId::kLimits) != header.limit_count * sizeof(LimitEntry)) {
     return "limits do not match their count";
@@ -149,9 +151,9 @@ const char* decode_policy_view(std::span<const std::byte> head, std::size_t tota
   const auto argv = head.subspan(names_end, std::min(argv_bytes, head.size() - names_end));
   const auto end = std::find(argv.begin(), argv.end(), std::byte{0});
   if (end == argv.end()) return "argv[0] is too long";
-  view.command = view.is_script ? std::string_view()
-                                : std::string_view(chars(argv),
-                                                   static_cast<std::size_t>(end - argv.begin()));
+  view.command = view.is_script
+                     ? std::string_view()
+                     : std::string_view(chars(argv), static_cast<std::size_t>(end - argv.begin()));
   return nullptr;
 }
 

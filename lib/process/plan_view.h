@@ -27,7 +27,15 @@ inline constexpr std::size_t kPlanPolicyBytes = 16'384;
 
 /// Order of the sections; what policy needs comes first.
 enum class SectionId : std::uint8_t {
-  kUser, kGroup, kArgv, kCwd, kStdinPath, kLimits, kEnv, kScript, kStdinData,
+  kUser,
+  kGroup,
+  kArgv,
+  kCwd,
+  kStdinPath,
+  kLimits,
+  kEnv,
+  kScript,
+  kStdinData,
 };
 inline constexpr std::size_t kSectionCount = 9;
 
@@ -39,6 +47,7 @@ enum PlanFlag : std::uint32_t {
   kPlanCreatedElsewhere = 16U,
   kPlanLeaveOrphans = 32U,
 };
+
 inline constexpr std::uint32_t kPlanFlagsAll = 63U;
 
 struct PlanHeader {
@@ -60,6 +69,7 @@ struct PlanHeader {
   std::array<std::uint32_t, kSectionCount> section_bytes{};
   std::uint32_t reserved = 0;
 };
+
 static_assert(sizeof(PlanHeader) == 120);
 
 struct LimitEntry {
@@ -67,6 +77,7 @@ struct LimitEntry {
   std::int64_t soft = 0;
   std::int64_t hard = 0;
 };
+
 static_assert(sizeof(LimitEntry) == 24);
 
 /// NUL-ended texts one after the other.
@@ -93,6 +104,7 @@ struct PlanView {
   std::string_view stdin_data;
 
   [[nodiscard]] bool has(PlanFlag flag) const { return (header.flags & flag) != 0; }
+
   [[nodiscard]] LimitEntry limit(std::uint32_t i) const;
 };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/proc_tree.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "base/unique_fd.h"
 #include "process/dir_reader.h"
@@ -28,10 +28,12 @@ struct Entry {
   pid_t parent;
   bool is_ours;
 };
+
 struct Table {
   std::array<Entry, kProcessesMax> entries;
   std::size_t count;
 };
+
 constinit Table table{};  // static: 768 KiB that exist only once touched
 
 struct Stat {
@@ -87,8 +89,8 @@ bool is_marked(pid_t root, pid_t pid) {
   if (pid == root) return true;
   const Entry* begin = table.entries.data();
   const Entry* end = begin + table.count;
-  const Entry* found = std::lower_bound(begin, end, pid,
-                                        [](const Entry& e, pid_t wanted) { return e.pid < wanted; });
+  const Entry* found = std::lower_bound(
+      begin, end, pid, [](const Entry& e, pid_t wanted) { return e.pid < wanted; });
   return found != end && found->pid == pid && found->is_ours;
 }
 
@@ -168,7 +170,12 @@ int kill_descendants(pid_t root) {
   return killed;
 }
 
-std::int64_t boot_now_us() { return now_us(CLOCK_BOOTTIME); }
-std::int64_t wall_now_us() { return now_us(CLOCK_REALTIME); }
+std::int64_t boot_now_us() {
+  return now_us(CLOCK_BOOTTIME);
+}
+
+std::int64_t wall_now_us() {
+  return now_us(CLOCK_REALTIME);
+}
 
 }  // namespace distcron::process

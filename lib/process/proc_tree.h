@@ -3,13 +3,14 @@
 // Single-threaded: the walk uses one static table.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
+
+#include <sys/types.h>
 
 namespace distcron::process {
 
-/// Start time of a process (field 22 of /proc/PID/stat, clock ticks since boot); 0: no such process.
+/// Start time of a process (field 22 of /proc/PID/stat, clock ticks since boot); 0: no such
+/// process.
 [[nodiscard]] std::uint64_t starttime_of(pid_t pid);
 
 /// True when the process sleeps uninterruptibly or is stopped, so that it cannot act.

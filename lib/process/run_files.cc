@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/run_files.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <memory>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "process/attempt_dir.h"
 
@@ -22,6 +22,7 @@ constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
 };
+
 using DirHandle = std::unique_ptr<DIR, CloseDir>;
 
 /// One kept file of a stream. The descriptor is taken at once: the stub may remove the name.
@@ -58,7 +59,9 @@ Result<std::vector<Piece>> open_pieces(const std::string& path, Stream stream) {
       continue;
     }
     piece.fd.reset(::openat(folder_fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+
     struct stat info {};
+
     if (!piece.fd) {
       if (errno == ENOENT) continue;  // cut while we looked
       return fail_errno(ErrorCode::kIo, "cannot open '" + path + "/" + entry->d_name + "'", errno);
@@ -155,11 +158,12 @@ Result<OutputChunk> RunFiles::read(RunKey key, Stream stream, std::int64_t offse
 Result<OutputSize> RunFiles::size(RunKey key, Stream stream) const {
   DC_TRY(const std::vector<Piece> pieces, open_pieces(attempt_path(state_dir_, key), stream));
   OutputSize size{end_of(pieces), 0};
-  for (const Piece& piece : pieces) size.kept += piece.bytes;
+  for (const Piece& piece : pieces)
+    size.kept += piece.bytes;
   const Result<EndRecord> record = load_end_record(key);
   if (record) {
-    size.written = std::max(size.written,
-                            stream == Stream::kOut ? record->out.written : record->err.written);
+    size.written =
+        std::max(size.written, stream == Stream::kOut ? record->out.written : record->err.written);
   }
   return size;
 }

@@ -18,14 +18,18 @@ class Encoder {
     item(value);
     close(id);
   }
+
   void list(SectionId id, const std::vector<std::string>& values) {
-    for (const std::string& value : values) item(value);
+    for (const std::string& value : values)
+      item(value);
     close(id);
   }
+
   void raw(SectionId id, const std::string& value) {
     bytes_ += value;
     close(id);
   }
+
   void limits(const std::vector<ResourceLimit>& values) {
     for (const ResourceLimit& value : values) {
       const LimitEntry entry{value.resource, value.soft, value.hard};
@@ -33,6 +37,7 @@ class Encoder {
     }
     close(SectionId::kLimits);
   }
+
   [[nodiscard]] bool has_nul() const { return has_nul_; }
 
   void finish(PlanHeader header) {
@@ -46,6 +51,7 @@ class Encoder {
     has_nul_ = has_nul_ || value.find('\0') != std::string::npos;
     bytes_.append(value.c_str(), value.size() + 1);
   }
+
   void close(SectionId id) {
     sizes_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(bytes_.size() - start_);
     start_ = bytes_.size();
@@ -70,8 +76,10 @@ std::uint32_t flags_of(const SpawnPlan& plan) {
 
 std::size_t text_bytes(const SpawnPlan& plan) {
   std::size_t sum = plan.script.size() + plan.stdin_data.size();
-  for (const std::string& arg : plan.argv) sum += arg.size() + 1;
-  for (const std::string& entry : plan.env) sum += entry.size() + 1;
+  for (const std::string& arg : plan.argv)
+    sum += arg.size() + 1;
+  for (const std::string& entry : plan.env)
+    sum += entry.size() + 1;
   return sum;
 }
 

@@ -23,10 +23,12 @@ inline constexpr int kFdFirstFree = 8;
 inline constexpr int kKillSignal = 42;
 /// signum in the low 8 bits, grace + 1 (0: the plan's own) above.
 [[nodiscard]] std::uint64_t pack_kill(int signum, std::int64_t grace_ms);
+
 struct KillOrder {
   int signum;
   std::int64_t grace_ms;  ///< < 0: the plan's own.
 };
+
 [[nodiscard]] KillOrder unpack_kill(std::uint64_t packed);
 
 /// argv of the stub: name, then these as decimal numbers.
@@ -36,6 +38,7 @@ enum StubArg : int {
   kArgFlags,
   kArgCount,
 };
+
 enum StubFlag : unsigned { kStubHasCgroup = 1, kStubResetsOomScore = 2 };
 
 /// What differs between the static program and the one with NSS and PAM. Function pointers and not

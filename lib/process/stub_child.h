@@ -4,9 +4,9 @@
 // memory that the stub prepared before the fork.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <cstdint>
+
+#include <sys/resource.h>
 
 #include "process/end_record.h"
 #include "process/plan_view.h"
@@ -31,14 +31,14 @@ struct ChildSetup {
   const UserInfo* user = nullptr;
   char** argv = nullptr;
   char** envp = nullptr;
-  const char* search_path = nullptr;   ///< PATH of envp.
-  const char* script_path = nullptr;   ///< Private copy of the script, or null.
-  int script_copy_fd = -1;             ///< Memory copy, used when the path cannot be reached.
+  const char* search_path = nullptr;  ///< PATH of envp.
+  const char* script_path = nullptr;  ///< Private copy of the script, or null.
+  int script_copy_fd = -1;            ///< Memory copy, used when the path cannot be reached.
   int status_fd = -1;
   int release_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
-  int stdin_fd = -1;  ///< Memory file with stdin_data, or -1.
+  int stdin_fd = -1;    ///< Memory file with stdin_data, or -1.
   rlimit open_files{};  ///< RLIMIT_NOFILE that the executor was started with.
   bool is_root = false;
   bool resets_oom_score = false;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/stub_loop.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <variant>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,10 +13,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <variant>
 
 #include "process/proc_tree.h"
 #include "process/stub.h"
@@ -29,15 +29,17 @@ int open_signals() {
   const auto bit = [](int signum) { return 1UL << static_cast<unsigned>(signum - 1); };
   const unsigned long wanted = bit(SIGCHLD) | bit(SIGTERM) | bit(kKillSignal);
   // The raw call: glibc's sigset_t has 1024 bits, the kernel's 64.
-  return static_cast<int>(::syscall(SYS_signalfd4, -1, &wanted, sizeof(wanted),
-                                    SFD_CLOEXEC | SFD_NONBLOCK));
+  return static_cast<int>(
+      ::syscall(SYS_signalfd4, -1, &wanted, sizeof(wanted), SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 void make_nonblocking(const UniqueFd& fd) {
   if (fd) ::fcntl(fd.get(), F_SETFL, O_RDONLY | O_NONBLOCK);
 }
 
-std::int64_t micros(const timeval& t) { return std::int64_t{t.tv_sec} * 1'000'000 + t.tv_usec; }
+std::int64_t micros(const timeval& t) {
+  return std::int64_t{t.tv_sec} * 1'000'000 + t.tv_usec;
+}
 
 }  // namespace
 
@@ -53,10 +55,13 @@ StubLoop::StubLoop(const LoopSetup& setup, LoopPipes pipes)
   make_nonblocking(pipes_.err);
 }
 
-MonoTime StubLoop::now() const { return MonoTime(Micros(boot_now_us())); }
+MonoTime StubLoop::now() const {
+  return MonoTime(Micros(boot_now_us()));
+}
 
 void StubLoop::run() {
-  while (!is_done_) turn();
+  while (!is_done_)
+    turn();
   fill_record();
 }
 
@@ -181,7 +186,8 @@ void StubLoop::pump(UniqueFd& pipe, OutputWriter& writer) {
 
 void StubLoop::step(const supervise::Event& event) {
   const supervise::Effects effects = machine_.step(now(), event);
-  for (const supervise::Effect& effect : effects) perform(effect);
+  for (const supervise::Effect& effect : effects)
+    perform(effect);
 }
 
 void StubLoop::perform(const supervise::Effect& effect) {

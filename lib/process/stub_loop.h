@@ -3,10 +3,10 @@
 // Owns the reading ends of status and output pipes. Single-threaded; all signals are blocked.
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
 #include <cstdint>
+
+#include <sys/types.h>
 
 #include "base/unique_fd.h"
 #include "process/end_record.h"

@@ -15,25 +15,32 @@ template <std::size_t N>
 class TextBuffer {
  public:
   TextBuffer& add(std::string_view text) {
-    for (const char c : text) put(c);
+    for (const char c : text)
+      put(c);
     return *this;
   }
+
   TextBuffer& add(std::int64_t number) {
     if (number < 0) put('-');
     std::array<char, 20> digits{};
     std::size_t count = 0;
-    std::uint64_t rest = number < 0 ? 0 - static_cast<std::uint64_t>(number)
-                                    : static_cast<std::uint64_t>(number);
+    std::uint64_t rest =
+        number < 0 ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
     do {
       digits[count++] = static_cast<char>('0' + rest % 10);
       rest /= 10;
     } while (rest != 0);
-    while (count > 0) put(digits[--count]);
+    while (count > 0)
+      put(digits[--count]);
     return *this;
   }
+
   [[nodiscard]] const char* c_str() const { return bytes_.data(); }
+
   [[nodiscard]] bool is_empty() const { return size_ == 0; }
+
   [[nodiscard]] bool is_whole() const { return is_whole_; }
+
   void clear() {
     size_ = 0;
     bytes_[0] = '\0';
@@ -49,6 +56,7 @@ class TextBuffer {
     bytes_[size_++] = c;
     bytes_[size_] = '\0';
   }
+
   std::array<char, N> bytes_{};
   std::size_t size_ = 0;
   bool is_whole_ = true;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/user_lookup.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/unique_fd.h"
 
@@ -23,7 +23,9 @@ class FileText {
  public:
   explicit FileText(const char* path) {
     const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+
     struct stat info {};
+
     if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
     const auto bytes = static_cast<std::size_t>(info.st_size);
     if (bytes > kFileBytesMax) return;
@@ -36,11 +38,14 @@ class FileText {
     }
     ok_ = size_ == bytes;
   }
+
   ~FileText() { std::free(data_); }
+
   FileText(const FileText&) = delete;
   FileText& operator=(const FileText&) = delete;
 
   [[nodiscard]] bool ok() const { return ok_; }
+
   [[nodiscard]] std::string_view text() const { return {data_, size_}; }
 
  private:
@@ -186,11 +191,13 @@ bool is_files_only(const LookupFiles& files) {
   while (!text.empty()) {
     std::string_view line = cut(text, '\n');
     line = cut(line, '#');
-    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+    while (!line.empty() && (line.front() == ' ' || line.front() == '\t'))
+      line.remove_prefix(1);
     const std::string_view database = cut(line, ':');
     if (database != "passwd" && database != "group" && database != "initgroups") continue;
     while (!line.empty()) {
-      while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+      while (!line.empty() && (line.front() == ' ' || line.front() == '\t'))
+        line.remove_prefix(1);
       const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
       const std::string_view source(line.data(), end);
       line.remove_prefix(end);

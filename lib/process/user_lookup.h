@@ -3,11 +3,11 @@
 // can do it. Used by the stub only; the result is large and lives in static storage.
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
 #include <cstddef>
 #include <string_view>
+
+#include <sys/types.h>
 
 namespace distcron::process {
 

@@ -30,7 +30,7 @@ struct Limits {
 };
 
 enum class RunState : std::uint8_t {
-  kStarting,   ///< The child waits for its release.
+  kStarting,  ///< The child waits for its release.
   kRunning,
   kLingering,  ///< The main process has ended, others of the job have not.
   kStopping,   ///< Signalled; the grace runs.
@@ -42,14 +42,20 @@ inline constexpr int kRunStateCount = 7;
 [[nodiscard]] std::string_view name_of(RunState state);
 
 struct Released {};
+
 struct TimerFired {};
+
 struct KillRequested {
   int signum = 15;
   Micros grace{-1};  ///< Negative: the limit's own.
 };
+
 struct MainExited {};
-struct TreeEmpty {};     ///< No process of the job is left. Only after MainExited.
+
+struct TreeEmpty {};  ///< No process of the job is left. Only after MainExited.
+
 struct OutputClosed {};  ///< All pipes are at their end.
+
 using Event =
     std::variant<Released, TimerFired, KillRequested, MainExited, TreeEmpty, OutputClosed>;
 
@@ -57,26 +63,36 @@ using Event =
 struct ArmTimer {
   MonoTime at;
 };
+
 struct DisarmTimer {};
+
 struct SignalGroup {  ///< To the process group of the main process.
   int signum;
 };
+
 struct SignalTree {  ///< To each process of the job.
   int signum;
 };
+
 struct KillTree {};
+
 struct Finish {
   bool kill_incomplete;
 };
+
 using Effect = std::variant<ArmTimer, DisarmTimer, SignalGroup, SignalTree, KillTree, Finish>;
 
 /// At most four effects of one step, in order.
 class Effects {
  public:
   void add(Effect effect) { items_[count_++] = effect; }
+
   [[nodiscard]] std::size_t size() const { return count_; }
+
   [[nodiscard]] const Effect& operator[](std::size_t i) const { return items_[i]; }
+
   [[nodiscard]] const Effect* begin() const { return items_.data(); }
+
   [[nodiscard]] const Effect* end() const { return items_.data() + count_; }
 
  private:
@@ -91,8 +107,10 @@ class RunMachine {
   [[nodiscard]] Effects step(MonoTime now, const Event& event);
 
   [[nodiscard]] RunState state() const { return state_; }
+
   /// The timeout, not a request, began the stop.
   [[nodiscard]] bool timed_out() const { return timed_out_; }
+
   /// A request began the stop.
   [[nodiscard]] bool killed_by_request() const { return killed_by_request_; }
 
@@ -107,7 +125,7 @@ class RunMachine {
 
   Limits limits_;
   RunState state_ = RunState::kStarting;
-  MonoTime stop_at_{};          ///< End of the grace, while stopping.
+  MonoTime stop_at_{};  ///< End of the grace, while stopping.
   MonoTime killing_since_{};
   bool main_exited_ = false;
   bool output_closed_ = false;

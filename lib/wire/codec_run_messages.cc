@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/codec_impl.h"
 #include "wire/access_messages.h"
+#include "wire/codec_impl.h"
 #include "wire/poll_messages.h"
 
 namespace distcron::wire {

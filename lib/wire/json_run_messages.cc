@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/json_text.h"
 #include "wire/access_messages.h"
+#include "wire/json_text.h"
 #include "wire/poll_messages.h"
 
 namespace distcron::wire {

@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<char*> env(plan.env.count + 1);
     plan.argv.fill(argv.data());
     plan.env.fill(env.data());
-    for (std::uint32_t i = 0; i < plan.header.limit_count; ++i) (void)plan.limit(i);
+    for (std::uint32_t i = 0; i < plan.header.limit_count; ++i)
+      (void)plan.limit(i);
   }
   PolicyView policy_view;
   if (decode_policy_view(bytes, size, policy_view) == nullptr) {

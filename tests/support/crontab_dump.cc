@@ -69,8 +69,8 @@ void print_entry(const CrontabEntry& entry) {
   const bool either_day = !s.has(Schedule::kDayStar) && !s.has(Schedule::kWeekdayStar);
   std::cout << ",\"schedule\":" << quoted(entry.schedule_text) << ",\"user\":" << quoted(entry.user)
             << ",\"command_text\":" << quoted(entry.command_text)
-            << ",\"command\":" << quoted(entry.command)
-            << ",\"stdin\":" << quoted(entry.stdin_text) << ",\"tz\":" << quoted(entry.tz)
+            << ",\"command\":" << quoted(entry.command) << ",\"stdin\":" << quoted(entry.stdin_text)
+            << ",\"tz\":" << quoted(entry.tz)
             << ",\"quiet\":" << (entry.is_quiet ? "true" : "false")
             << ",\"reboot\":" << (s.kind == ScheduleKind::kReboot ? "true" : "false")
             << ",\"minutes\":" << bits(s.minutes) << ",\"hours\":" << bits(s.hours)
@@ -110,14 +110,15 @@ void print_file(const std::string& path, const CrontabOptions& options, bool wan
             << ",\"ignored\":" << (file.daemon_ignores_file ? "true" : "false")
             << ",\"fault_line\":" << file.fault_line << ",\"fault\":" << quoted(file.fault_text)
             << "}\n";
-  for (const CrontabLine& line : file.lines) print_line(line);
+  for (const CrontabLine& line : file.lines)
+    print_line(line);
   if (!wants_lint) return;
   LintContext context;
   context.zone = Zone::utc();
   for (const LintItem& item : lint_crontab(file, context)) {
-    std::cout << "{\"lint\":" << quoted(item.code) << ",\"severity\":" << quoted(name_of(item.severity))
-              << ",\"line\":" << item.line << ",\"column\":" << item.column
-              << ",\"message\":" << quoted(item.message) << "}\n";
+    std::cout << "{\"lint\":" << quoted(item.code)
+              << ",\"severity\":" << quoted(name_of(item.severity)) << ",\"line\":" << item.line
+              << ",\"column\":" << item.column << ",\"message\":" << quoted(item.message) << "}\n";
   }
 }
 
@@ -145,7 +146,8 @@ int main(int argc, char** argv) {
       wants_lint = true;
     } else if (args[i] == "--users" && i + 1 < args.size()) {
       std::istringstream list(args[++i]);
-      for (std::string user; std::getline(list, user, ',');) users.insert(user);
+      for (std::string user; std::getline(list, user, ',');)
+        users.insert(user);
       options.user_exists = [&users](std::string_view name) {
         return users.find(name) != users.end();
       };

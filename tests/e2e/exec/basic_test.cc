@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run at a time through real executor, stub and job: status, output, identity, refusals.
-#include <doctest/doctest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "e2e/exec/exec_host.h"
 #include "process/proc_tree.h"
@@ -219,9 +220,8 @@ TEST_SUITE("exec") {
 
     REQUIRE(host.client().remove(key_of(plan)));
     REQUIRE(host.client().inventory());
-    host.wait_for([](const ExecEvent& e) {
-      return std::holds_alternative<process::ExecInventoryDone>(e);
-    });
+    host.wait_for(
+        [](const ExecEvent& e) { return std::holds_alternative<process::ExecInventoryDone>(e); });
 
     CHECK(std::filesystem::is_empty(host.dir() + "/state/out"));
     CHECK(host.files().list_runs()->empty());

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Death of executor, guard and agent at any moment: jobs go on, nothing is started twice, no byte
 // and no exit status is lost.
-#include <doctest/doctest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <thread>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "e2e/exec/exec_host.h"
 #include "process/proc_tree.h"
@@ -26,7 +27,8 @@ using process::ExecRunning;
 
 std::string numbered(int count) {
   std::string text;
-  for (int i = 0; i < count; ++i) text += "line " + std::to_string(i) + "\n";
+  for (int i = 0; i < count; ++i)
+    text += "line " + std::to_string(i) + "\n";
   return text;
 }
 
@@ -58,7 +60,8 @@ std::vector<SpawnPlan> start_writers(ExecHost& host) {
     REQUIRE(host.client().spawn(plans.back()));
   }
   for (int i = 0; i < 20; ++i) {
-    host.wait_for([](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
+    host.wait_for(
+        [](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
   }
   return plans;
 }
@@ -151,7 +154,8 @@ TEST_SUITE("exec crash") {
     const pid_t executor = host.hello().exec_pid;
     const SpawnPlan plan = host.plan({"sleep", "2"});
     REQUIRE(host.client().spawn(plan));
-    host.wait_for([](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
+    host.wait_for(
+        [](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
 
     { process::ExecClient gone = std::move(host.client()); }
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
@@ -166,8 +170,8 @@ TEST_SUITE("exec crash") {
     ExecHost host({}, true);
     host.start();
     host.connect();
-    const SpawnPlan meek =
-        host.plan({"/bin/sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done"});
+    const SpawnPlan meek = host.plan(
+        {"/bin/sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done"});
     SpawnPlan stubborn = host.plan({probe_path(), "stubborn", "60"});
     stubborn.kill_grace_ms = 700;
     REQUIRE(host.client().spawn(meek));
@@ -175,8 +179,8 @@ TEST_SUITE("exec crash") {
     REQUIRE(eventually([&] { return host.output(key_of(meek)) == "up\n"; }));
     REQUIRE(eventually([&] { return host.output(key_of(stubborn)) == "stubborn\n"; }));
 
-    const std::string command = std::string(DISTCRON_EXEC) + " --host-shutdown --run-dir " +
-                                host.dir() + "/run";
+    const std::string command =
+        std::string(DISTCRON_EXEC) + " --host-shutdown --run-dir " + host.dir() + "/run";
     const pid_t child = fork();
     if (child == 0) {
       execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
@@ -224,9 +228,8 @@ TEST_SUITE("exec crash") {
         plans.push_back(std::move(plan));
       }
       // The failpoint has killed it, at the latest at the first end.
-      REQUIRE(eventually([&] {
-        return std::filesystem::exists(host.dir() + "/run/scripts/failpoint." + place);
-      }));
+      REQUIRE(eventually(
+          [&] { return std::filesystem::exists(host.dir() + "/run/scripts/failpoint." + place); }));
       host.seen.clear();
       host.connect();
       REQUIRE(eventually([&] { return take_inventory(host).running.empty(); }));
@@ -241,7 +244,8 @@ TEST_SUITE("exec crash") {
       }
       std::map<std::string, int> starts;
       std::ifstream lines(log);
-      for (std::string line; std::getline(lines, line);) ++starts[line];
+      for (std::string line; std::getline(lines, line);)
+        ++starts[line];
       for (const SpawnPlan& plan : plans) {
         CAPTURE(plan.run_id);
         const int wanted = inventory.refused.contains(key_of(plan)) ? 0 : 1;

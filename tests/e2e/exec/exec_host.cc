@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e/exec/exec_host.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +9,14 @@
 #include <sstream>
 #include <stdexcept>
 #include <thread>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "process/proc_tree.h"
 
@@ -44,9 +44,13 @@ RunKey key_of_event(const ExecEvent& event) {
 
 }  // namespace
 
-RunKey key_of(const SpawnPlan& plan) { return {plan.run_id, plan.attempt}; }
+RunKey key_of(const SpawnPlan& plan) {
+  return {plan.run_id, plan.attempt};
+}
 
-std::string probe_path() { return DISTCRON_PROBE; }
+std::string probe_path() {
+  return DISTCRON_PROBE;
+}
 
 ExecHost::ExecHost(std::vector<std::string> args, bool guard)
     : args_(std::move(args)), guard_(guard), dir_(make_dir()), files_(dir_ + "/state") {}
@@ -59,16 +63,18 @@ ExecHost::~ExecHost() {
 }
 
 void ExecHost::start() {
-  std::vector<std::string> argv = {DISTCRON_EXEC, "--socket", dir_ + "/exec.sock", "--run-dir",
-                                   dir_ + "/run", "--state-dir", dir_ + "/state", "--policy-dir",
-                                   dir_ + "/policy.d"};
+  std::vector<std::string> argv = {DISTCRON_EXEC,   "--socket",     dir_ + "/exec.sock",
+                                   "--run-dir",     dir_ + "/run",  "--state-dir",
+                                   dir_ + "/state", "--policy-dir", dir_ + "/policy.d"};
   argv.insert(argv.end(), args_.begin(), args_.end());
   if (guard_) argv.emplace_back("--guard");
   std::vector<char*> list;
-  for (std::string& arg : argv) list.push_back(arg.data());
+  for (std::string& arg : argv)
+    list.push_back(arg.data());
   list.push_back(nullptr);
   std::vector<char*> environment;
-  for (std::string& entry : env) environment.push_back(entry.data());
+  for (std::string& entry : env)
+    environment.push_back(entry.data());
   environment.push_back(nullptr);
   started_ = fork();
   if (started_ == 0) {
@@ -130,8 +136,8 @@ ExecEvent ExecHost::wait_for(const std::function<bool(const ExecEvent&)>& wanted
     seen.insert(seen.end(), events->begin(), events->end());
     if (!events->empty()) continue;
     if (Clock::now() > end) throw std::runtime_error("no such event in time");
-    pollfd ready{client_->fd(), static_cast<short>(client_->wants_write() ? POLLIN | POLLOUT : POLLIN),
-                 0};
+    pollfd ready{client_->fd(),
+                 static_cast<short>(client_->wants_write() ? POLLIN | POLLOUT : POLLIN), 0};
     poll(&ready, 1, 50);
   }
 }

@@ -3,12 +3,12 @@
 // by exception, processes started are ended by their pid.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "process/exec_client.h"
 #include "process/run_files.h"
@@ -35,9 +35,13 @@ class ExecHost {
   void kill_executor();
 
   [[nodiscard]] process::ExecClient& client() { return *client_; }
+
   [[nodiscard]] const process::RunFiles& files() const { return files_; }
+
   [[nodiscard]] const process::ExecHello& hello() const { return hello_; }
+
   [[nodiscard]] const std::string& dir() const { return dir_; }
+
   /// Kind of environment for the executor, "K=V"; before start().
   std::vector<std::string> env;
 
@@ -51,7 +55,8 @@ class ExecHost {
   process::ExecRefused refused(const SpawnPlan& plan);
 
   SpawnPlan plan(std::vector<std::string> argv);
-  [[nodiscard]] std::string output(RunKey key, process::Stream stream = process::Stream::kOut) const;
+  [[nodiscard]] std::string output(RunKey key,
+                                   process::Stream stream = process::Stream::kOut) const;
 
   /// All events seen so far that nobody waited for.
   std::vector<ExecEvent> seen;

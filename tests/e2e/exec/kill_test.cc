@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timeout, kill and what jobs leave behind, with cgroups (where there are some) and by walk.
-#include <doctest/doctest.h>
+#include <chrono>
+#include <thread>
+
 #include <signal.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <thread>
+#include <doctest/doctest.h>
 
 #include "e2e/exec/exec_host.h"
 #include "process/proc_tree.h"
@@ -19,7 +20,8 @@ using std::chrono::milliseconds;
 
 struct Host : ExecHost {
   explicit Host(bool cgroup)
-      : ExecHost(cgroup ? std::vector<std::string>{} : std::vector<std::string>{"--cgroup", "off"}) {
+      : ExecHost(cgroup ? std::vector<std::string>{}
+                        : std::vector<std::string>{"--cgroup", "off"}) {
     start();
     connect();
   }
@@ -64,7 +66,8 @@ TEST_SUITE("exec kill") {
     for (const bool cgroup : {true, false}) {
       CAPTURE(cgroup);
       Host host(cgroup);
-      const SpawnPlan meek = host.plan({"/bin/sh", "-c", "trap 'exit 9' HUP; echo up; while :; do sleep 0.05; done"});
+      const SpawnPlan meek =
+          host.plan({"/bin/sh", "-c", "trap 'exit 9' HUP; echo up; while :; do sleep 0.05; done"});
       const SpawnPlan stubborn = host.plan({probe_path(), "stubborn", "60"});
       REQUIRE(host.client().spawn(meek));
       REQUIRE(host.client().spawn(stubborn));
@@ -88,7 +91,8 @@ TEST_SUITE("exec kill") {
     }
   }
 
-  TEST_CASE("double-forked children that ignore TERM and hold the pipe are gone within grace + 1 s") {
+  TEST_CASE(
+      "double-forked children that ignore TERM and hold the pipe are gone within grace + 1 s") {
     for (const bool cgroup : {true, false}) {
       CAPTURE(cgroup);
       Host host(cgroup);
@@ -109,8 +113,8 @@ TEST_SUITE("exec kill") {
     for (const bool cgroup : {true, false}) {
       CAPTURE(cgroup);
       Host host(cgroup);
-      SpawnPlan plan = host.plan({"/bin/sh", "-c",
-                                  probe_path() + " tree 60 dc-tree-kill; echo ready; sleep 60"});
+      SpawnPlan plan = host.plan(
+          {"/bin/sh", "-c", probe_path() + " tree 60 dc-tree-kill; echo ready; sleep 60"});
       REQUIRE(host.client().spawn(plan));
       wait_for_output(host, key_of(plan), "ready");
       const std::int64_t begin = process::boot_now_us();
@@ -129,7 +133,8 @@ TEST_SUITE("exec kill") {
       Host host(cgroup);
       const SpawnPlan plan = host.plan({probe_path(), "bomb", "5"});
       REQUIRE(host.client().spawn(plan));
-      host.wait_for([](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
+      host.wait_for(
+          [](const ExecEvent& e) { return std::holds_alternative<process::ExecStarted>(e); });
       std::this_thread::sleep_for(milliseconds(300));
 
       REQUIRE(host.client().kill(key_of(plan), SIGKILL, 0));
@@ -174,8 +179,8 @@ TEST_SUITE("exec kill") {
     for (const bool cgroup : {true, false}) {
       CAPTURE(cgroup);
       Host host(cgroup);
-      SpawnPlan plan = host.plan({"/bin/sh", "-c",
-                                  probe_path() + " tree 60 dc-stuck; echo up; sleep 60"});
+      SpawnPlan plan =
+          host.plan({"/bin/sh", "-c", probe_path() + " tree 60 dc-stuck; echo up; sleep 60"});
       plan.timeout_ms = 500;
       plan.kill_grace_ms = 200;
       REQUIRE(host.client().spawn(plan));

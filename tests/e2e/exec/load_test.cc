@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many runs: nothing is left behind, nothing grows. DISTCRON_LONG=1 does 10,000 instead of 2,000.
 // Prints start rate and cost per job, which are figures and not limits.
-#include <doctest/doctest.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "e2e/exec/exec_host.h"
 #include "process/proc_tree.h"
@@ -33,9 +34,11 @@ Cpu cpu_of(pid_t pid) {
   std::getline(stat, text);
   std::istringstream fields(text.substr(text.rfind(')') + 2));
   std::string skip;
-  for (int i = 0; i < 11; ++i) fields >> skip;
+  for (int i = 0; i < 11; ++i)
+    fields >> skip;
   std::int64_t ticks[4] = {};
-  for (std::int64_t& value : ticks) fields >> value;
+  for (std::int64_t& value : ticks)
+    fields >> value;
   const std::int64_t tick_us = 1'000'000 / sysconf(_SC_CLK_TCK);
   return {(ticks[0] + ticks[1]) * tick_us, (ticks[2] + ticks[3]) * tick_us};
 }
@@ -46,14 +49,17 @@ struct Herd {
   int refused = 0;
 };
 
-std::string tiny_path() { return DISTCRON_TINY; }
+std::string tiny_path() {
+  return DISTCRON_TINY;
+}
 
 void print_cost(const std::string& what, const Herd& herd, const Cpu& before, const Cpu& after) {
   const auto count = static_cast<double>(herd.ended.size());
-  std::printf("exec: %.0f runs of %s: %.0f runs/s, CPU a run: executor %.0f us, stub and job %.0f us\n",
-              count, what.c_str(), count / herd.seconds,
-              static_cast<double>(after.own_us - before.own_us) / count,
-              static_cast<double>(after.children_us - before.children_us) / count);
+  std::printf(
+      "exec: %.0f runs of %s: %.0f runs/s, CPU a run: executor %.0f us, stub and job %.0f us\n",
+      count, what.c_str(), count / herd.seconds,
+      static_cast<double>(after.own_us - before.own_us) / count,
+      static_cast<double>(after.children_us - before.children_us) / count);
 }
 
 /// Hands `count` runs over at most `window` at a time and waits for all ends.
@@ -88,12 +94,12 @@ Herd run_herd(ExecHost& host, const std::vector<std::string>& argv, int count, i
 }
 
 void remove_all(ExecHost& host, const Herd& herd) {
-  for (const RunKey& key : herd.ended) REQUIRE(host.client().remove(key));
+  for (const RunKey& key : herd.ended)
+    REQUIRE(host.client().remove(key));
   // The inventory is answered after all that was sent before.
   REQUIRE(host.client().inventory());
-  host.wait_for([](const ExecEvent& e) {
-    return std::holds_alternative<process::ExecInventoryDone>(e);
-  });
+  host.wait_for(
+      [](const ExecEvent& e) { return std::holds_alternative<process::ExecInventoryDone>(e); });
 }
 
 }  // namespace
@@ -130,8 +136,9 @@ TEST_SUITE("exec load") {
 
   TEST_CASE("the cost of a start is measured without the job's own") {
     for (const char* cgroup : {"with", "without"}) {
-      ExecHost measured(cgroup == std::string("with") ? std::vector<std::string>{}
-                                                      : std::vector<std::string>{"--cgroup", "off"});
+      ExecHost measured(cgroup == std::string("with")
+                            ? std::vector<std::string>{}
+                            : std::vector<std::string>{"--cgroup", "off"});
       measured.start();
       measured.connect();
       run_herd(measured, {tiny_path()}, 100, 32);

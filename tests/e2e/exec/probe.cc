@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The job of the executor's tests: tells what it was given, or misbehaves as asked.
-//   probe fds | state | lines N PAUSE_MS | stubborn SECONDS | tree SECONDS MARKER | bytes N | bomb N
+//   probe fds | state | lines N PAUSE_MS | stubborn SECONDS | tree SECONDS MARKER | bytes N | bomb
+//   N
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,12 +15,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <ctime>
 
 namespace {
 
@@ -42,14 +43,17 @@ int show_state() {
   std::printf("uid %u %u %u gid %u %u %u groups", r, e, s, rg, eg, sg);
   static gid_t groups[65536];
   const int count = getgroups(65536, groups);
-  for (int i = 0; i < count; ++i) std::printf(" %u", groups[i]);
+  for (int i = 0; i < count; ++i)
+    std::printf(" %u", groups[i]);
   const mode_t mask = umask(0);
   sigset_t blocked;
   sigprocmask(SIG_BLOCK, nullptr, &blocked);
   int odd = 0;
   for (int i = 1; i < 65; ++i) {
     if (i == 32 || i == 33) continue;
+
     struct sigaction action {};
+
     sigaction(i, nullptr, &action);
     if (action.sa_handler != SIG_DFL || sigismember(&blocked, i) == 1) ++odd;
   }
@@ -59,8 +63,8 @@ int show_state() {
   getrlimit(RLIMIT_CORE, &core);
   char cwd[4096] = "?";
   (void)!getcwd(cwd, sizeof(cwd));
-  std::printf("\numask %03o nice %d odd_signals %d nnp %d\n", mask, getpriority(PRIO_PROCESS, 0), odd,
-              prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+  std::printf("\numask %03o nice %d odd_signals %d nnp %d\n", mask, getpriority(PRIO_PROCESS, 0),
+              odd, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
   std::printf("nofile %lld %lld core %lld\n", static_cast<long long>(files.rlim_cur),
               static_cast<long long>(files.rlim_max), static_cast<long long>(core.rlim_cur));
   std::printf("cwd %s\nsession_leader %d\n", cwd, getsid(0) == getpid() ? 1 : 0);
@@ -101,14 +105,16 @@ int write_bytes(long count) {
 }
 
 void ignore_all() {
-  for (int i = 1; i < 32; ++i) signal(i, SIG_IGN);
+  for (int i = 1; i < 32; ++i)
+    signal(i, SIG_IGN);
 }
 
 /// Ignores what can be ignored.
 int be_stubborn(long seconds) {
   ignore_all();
   dprintf(1, "stubborn\n");
-  for (long i = 0; i < seconds * 10; ++i) pause_ms(100);
+  for (long i = 0; i < seconds * 10; ++i)
+    pause_ms(100);
   return 0;
 }
 
@@ -121,7 +127,8 @@ int grow_tree(long seconds, const char* marker) {
       setsid();
       ignore_all();
       prctl(PR_SET_NAME, marker, 0, 0, 0);
-      for (long tick = 0; tick < seconds * 10; ++tick) pause_ms(100);
+      for (long tick = 0; tick < seconds * 10; ++tick)
+        pause_ms(100);
       _exit(0);
     }
   }

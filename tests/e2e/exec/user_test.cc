@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who a job runs as, the host's policy, and jobs from crontabs. Needs root for most.
-#include <doctest/doctest.h>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -8,9 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <doctest/doctest.h>
 
 #include "e2e/exec/exec_host.h"
 
@@ -24,6 +25,7 @@ struct Host : ExecHost {
     start();
     connect();
   }
+
   void write_policy(const std::string& text) {
     std::filesystem::create_directories(dir() + "/policy.d");
     std::ofstream(dir() + "/policy.d/10-test.toml") << text;
@@ -55,9 +57,10 @@ TEST_SUITE("exec user") {
     const std::string text = host.output(key_of(plan));
     CAPTURE(text);
     CHECK(has(text, "uid 65534 65534 65534 gid 65534 65534 65534 groups 65534\n"));
-    CHECK(has(text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
-                    "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
-                    "CapAmb:\t0000000000000000\n"));
+    CHECK(has(text,
+              "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+              "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
+              "CapAmb:\t0000000000000000\n"));
     CHECK(has(text, "nnp 1"));
     CHECK(has(host.output(key_of(grouped)), "gid 1 1 1 groups 65534\n"));
     const std::string names = host.output(key_of(env));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cron/crontab.h"
 
-#include <doctest/doctest.h>
-
 #include <string>
+
+#include <doctest/doctest.h>
 
 namespace distcron::cron {
 namespace {
@@ -72,6 +72,7 @@ TEST_SUITE("cron") {
       Refusal cronie;
       Refusal supercronic;
     };
+
     constexpr auto kUser = TableKind::kUser;
     constexpr auto kSystem = TableKind::kSystem;
     constexpr auto kNone = Refusal::kNone;
@@ -153,7 +154,8 @@ TEST_SUITE("cron") {
 
   TEST_CASE("Debian ignores a file whose entries go beyond 10,000 lines and its three of header") {
     std::string text;
-    for (int i = 0; i < 10'002; ++i) text += "#\n";
+    for (int i = 0; i < 10'002; ++i)
+      text += "#\n";
     CHECK_FALSE(debian(text + "0 0 * * * x\n").daemon_ignores_file);
     CHECK_FALSE(debian(text + "#\n#\n#\n").daemon_ignores_file);
     const CrontabFile file = debian(text + "#\n0 0 * * * x\n");
@@ -177,12 +179,14 @@ TEST_SUITE("cron") {
     CHECK(line.entry.command.size() == kCronieCommandBytesMax);
 
     std::string entries;
-    for (int i = 0; i < kCronieEntriesMax; ++i) entries += "0 0 * * * x\n";
+    for (int i = 0; i < kCronieEntriesMax; ++i)
+      entries += "0 0 * * * x\n";
     CHECK_FALSE(cronie(entries).daemon_ignores_file);
     CHECK(cronie(entries + "0 0 * * * x\n").fault == FileFault::kLimit);
 
     std::string assignments;
-    for (int i = 0; i < kCronieEnvLinesMax; ++i) assignments += "A=1\n";
+    for (int i = 0; i < kCronieEnvLinesMax; ++i)
+      assignments += "A=1\n";
     CHECK_FALSE(cronie(assignments).daemon_ignores_file);
     CHECK(cronie(assignments + "A=1\n").fault_line == 1'001);
 
@@ -239,8 +243,9 @@ TEST_SUITE("cron") {
   TEST_CASE("lines with carriage returns are read as the daemons read them") {
     CHECK(only(debian("\r\n")).refusal == Refusal::kSchedule);
     CHECK(only(debian("0 0 * * * x\r\n")).entry.command == "x\r");
-    CHECK(only(parse_as(Dialect::kSupercronic, TableKind::kUser, "0 0 * * * x\r\n"))
-              .entry.command == "x");
+    CHECK(
+        only(parse_as(Dialect::kSupercronic, TableKind::kUser, "0 0 * * * x\r\n")).entry.command ==
+        "x");
   }
 
   TEST_CASE("a NUL byte and a line beyond Go's buffer are refused") {

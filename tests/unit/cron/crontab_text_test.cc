@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Assignments, commands with %, and file rules: the parts that need no schedule.
-#include <doctest/doctest.h>
-
 #include <random>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "cron/crontab_command.h"
 #include "cron/crontab_env.h"
@@ -84,6 +84,7 @@ TEST_SUITE("cron") {
       const char* command;
       const char* stdin_text;
     };
+
     const Row rows[] = {
         {"date", Dialect::kDebian, "date", ""},
         {"date +\\%F", Dialect::kDebian, "date +%F", ""},
@@ -120,7 +121,8 @@ TEST_SUITE("cron") {
     int written = 0;
     for (int round = 0; round < 20'000; ++round) {
       std::string text;
-      for (std::size_t i = random() % 12; i > 0; --i) text += kBytes[random() % kBytes.size()];
+      for (std::size_t i = random() % 12; i > 0; --i)
+        text += kBytes[random() % kBytes.size()];
       const Dialect dialect = random() % 2 == 0 ? Dialect::kDebian : Dialect::kCronie;
       const CommandText parts = split_command(text, dialect);
       const auto joined = join_command(parts, dialect);
@@ -145,6 +147,7 @@ TEST_SUITE("cron") {
       bool lsb;
       bool cronie;
     };
+
     const Row rows[] = {
         {"php", true, true, true},
         {"e2scrub_all", true, false, true},

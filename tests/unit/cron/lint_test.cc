@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cron/lint.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <set>
 #include <string>
 #include <string_view>
+
+#include <doctest/doctest.h>
 
 namespace distcron::cron {
 namespace {
@@ -47,6 +47,7 @@ TEST_SUITE("cron") {
       const char* cronie;
       const char* supercronic;
     };
+
     const char* const kBad = "E01e1";
     const char* const kBadFile = "L20w1 E01e1";
     const Row rows[] = {
@@ -125,15 +126,15 @@ TEST_SUITE("cron") {
     CHECK(codes(lint("0 4 * * * b", {.dialect = Dialect::kSupercronic})).empty());
 
     std::string many;
-    for (int i = 0; i < 11; ++i) many += "30 4 * * * job" + std::to_string(i) + "\n";
+    for (int i = 0; i < 11; ++i)
+      many += "30 4 * * * job" + std::to_string(i) + "\n";
     CHECK(codes(lint(many)) == "L22w11");
     CHECK(codes(lint(many.substr(0, many.rfind("30")))).empty());
   }
 
   TEST_CASE("system tables are checked for their user field") {
-    Host host{.kind = TableKind::kSystem, .context = {.user_exists = [](std::string_view name) {
-                                            return name == "root";
-                                          }}};
+    Host host{.kind = TableKind::kSystem,
+              .context = {.user_exists = [](std::string_view name) { return name == "root"; }}};
     CHECK(codes(lint("0 3 * * * root /bin/x\n", host)).empty());
     CHECK(codes(lint("0 3 * * * /bin/x -a\n", host)) == "L16w1");
     CHECK(codes(lint("0 3 * * * /bin/x\n", host)) == "L20w1 L16e1");

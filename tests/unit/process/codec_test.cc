@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan, message, journal and end record: what is encoded is decoded, and nothing else is.
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "base/rng.h"
 #include "process/end_record.h"
@@ -120,7 +121,8 @@ TEST_SUITE("process") {
     const std::string bytes = encoded(plan);
     PolicyView view;
 
-    CHECK(decode_policy_view(view_of(bytes).first(kPlanPolicyBytes), bytes.size(), view) == nullptr);
+    CHECK(decode_policy_view(view_of(bytes).first(kPlanPolicyBytes), bytes.size(), view) ==
+          nullptr);
     CHECK(view.user == "u");
     CHECK(view.command == "prog");
     CHECK_FALSE(view.is_script);
@@ -240,8 +242,8 @@ TEST_SUITE("process") {
       CHECK_FALSE(journal.is_known({2, 2}));
     }
 
-    REQUIRE(truncate(path.c_str(), static_cast<off_t>(kJournalHeaderBytes +
-                                                      3 * kJournalEntryBytes + 10)) == 0);
+    REQUIRE(truncate(path.c_str(),
+                     static_cast<off_t>(kJournalHeaderBytes + 3 * kJournalEntryBytes + 10)) == 0);
     {
       ExecJournal torn;
       REQUIRE(torn.open(fd.get(), "j", boot).empty());

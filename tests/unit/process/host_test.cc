@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is read from the host: users, policy, cgroup mounts; and the output files.
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "base/rng.h"
 #include "process/exec_cgroup.h"
@@ -29,24 +30,30 @@ struct Folder {
     REQUIRE(mkdtemp(name.data()) != nullptr);
     path = name;
   }
+
   ~Folder() { fs::remove_all(path); }
+
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
+
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path + "/" + name) << text;
     return path + "/" + name;
   }
+
   std::string path;
 };
 
 struct Users {
   explicit Users(const std::string& passwd_text, const std::string& group_text)
       : passwd(folder.write("passwd", passwd_text)), group(folder.write("group", group_text)) {}
+
   Lookup find(const std::string& user, const std::string& wanted_group = {}) {
     *info = {};
     return lookup_in_files({passwd.c_str(), group.c_str(), "/nonexistent"}, user, wanted_group, 0,
                            *info);
   }
+
   Folder folder;
   std::string passwd;
   std::string group;
@@ -118,19 +125,22 @@ TEST_SUITE("process host") {
 
   TEST_CASE("the policy's small language is read, and anything else is an error with its line") {
     HostPolicy policy;
-    CHECK(parse_policy("f",
-                       "# c\n[jobs]\ncreated_elsewhere = 'users' # x\nallow_users = [ \"a\", 'b' ,]\n"
-                       "deny_users=[]\nmax_running = 12\nallow_privileges = false\n",
-                       policy)
-              .empty());
+    CHECK(
+        parse_policy("f",
+                     "# c\n[jobs]\ncreated_elsewhere = 'users' # x\nallow_users = [ \"a\", 'b' ,]\n"
+                     "deny_users=[]\nmax_running = 12\nallow_privileges = false\n",
+                     policy)
+            .empty());
     CHECK(policy.created_elsewhere == CreatedElsewhere::kUsers);
     CHECK(policy.allow_users == std::vector<std::string>{"a", "b"});
     CHECK(policy.max_running == 12);
     CHECK_FALSE(policy.allow_privileges);
+
     struct Row {
       const char* text;
       const char* error;
     };
+
     const Row rows[] = {
         {"max_running = 1", "f:1: a key stands before the section [jobs]"},
         {"[other]", "f:1: the only section is [jobs]"},
@@ -162,10 +172,12 @@ TEST_SUITE("process host") {
   }
 
   TEST_CASE("the cgroup mount is found beside v1 controllers") {
-    CHECK(find_cgroup_mount("32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
-                            "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n") ==
+    CHECK(find_cgroup_mount(
+              "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+              "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n") ==
           "/sys/fs/cgroup/unified");
-    CHECK(find_cgroup_mount("41 31 0:38 / /sys/fs/cgroup ro,nosuid shared:4 - cgroup2 c rw\n").empty());
+    CHECK(find_cgroup_mount("41 31 0:38 / /sys/fs/cgroup ro,nosuid shared:4 - cgroup2 c rw\n")
+              .empty());
     CHECK(find_own_cgroup("9:name=systemd:/\n0::/system.slice/x.service\n") ==
           "/system.slice/x.service");
   }
@@ -181,7 +193,8 @@ TEST_SUITE("process host") {
       std::string all;
       for (std::uint64_t i = 0; i < rng.below(60); ++i) {
         std::string part(rng.below(3'000), ' ');
-        for (char& c : part) c = static_cast<char>(rng.below(256));
+        for (char& c : part)
+          c = static_cast<char>(rng.below(256));
         writer.append(std::as_bytes(std::span(part)));
         all += part;
       }
@@ -190,8 +203,8 @@ TEST_SUITE("process host") {
       std::int64_t dropped = 0;
       std::int64_t offset = 0;
       for (;;) {
-        const auto chunk =
-            files.read({1, 1}, Stream::kOut, offset, static_cast<std::int64_t>(1 + rng.below(5'000)));
+        const auto chunk = files.read({1, 1}, Stream::kOut, offset,
+                                      static_cast<std::int64_t>(1 + rng.below(5'000)));
         REQUIRE(chunk);
         if (chunk->bytes.empty()) break;
         const auto start = static_cast<std::size_t>(chunk->next_offset) - chunk->bytes.size();

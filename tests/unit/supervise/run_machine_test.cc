@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervise/run_machine.h"
 
-#include <doctest/doctest.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +9,8 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "base/rng.h"
 #include "support/seed.h"
@@ -29,7 +29,8 @@ std::string text_of(const Effect& effect) {
     return "timer+" + std::to_string(std::chrono::duration_cast<Millis>(arm->at - kT0).count());
   }
   if (std::holds_alternative<DisarmTimer>(effect)) return "no timer";
-  if (const auto* g = std::get_if<SignalGroup>(&effect)) return "group " + std::to_string(g->signum);
+  if (const auto* g = std::get_if<SignalGroup>(&effect))
+    return "group " + std::to_string(g->signum);
   if (const auto* t = std::get_if<SignalTree>(&effect)) return "tree " + std::to_string(t->signum);
   if (std::holds_alternative<KillTree>(effect)) return "kill";
   return std::get<Finish>(effect).kill_incomplete ? "finish incomplete" : "finish";
@@ -37,7 +38,8 @@ std::string text_of(const Effect& effect) {
 
 std::string text_of(const Effects& effects) {
   std::string text;
-  for (const Effect& effect : effects) text += (text.empty() ? "" : ", ") + text_of(effect);
+  for (const Effect& effect : effects)
+    text += (text.empty() ? "" : ", ") + text_of(effect);
   return text.empty() ? "-" : text;
 }
 
@@ -45,13 +47,12 @@ struct NamedEvent {
   const char* name;
   Event event;
 };
-const NamedEvent kEvents[] = {{"released", Released{}},
-                              {"timer", TimerFired{}},
-                              {"kill TERM", KillRequested{}},
-                              {"kill KILL", KillRequested{SIGKILL, Micros(-1)}},
-                              {"main exited", MainExited{}},
-                              {"tree empty", TreeEmpty{}},
-                              {"output closed", OutputClosed{}}};
+
+const NamedEvent kEvents[] = {
+    {"released", Released{}},         {"timer", TimerFired{}},
+    {"kill TERM", KillRequested{}},   {"kill KILL", KillRequested{SIGKILL, Micros(-1)}},
+    {"main exited", MainExited{}},    {"tree empty", TreeEmpty{}},
+    {"output closed", OutputClosed{}}};
 
 /// A machine in `state`, all steps taken at kT0.
 RunMachine machine_in(RunState state) {
@@ -79,7 +80,8 @@ RunMachine machine_in(RunState state) {
       path = {Released{}, MainExited{}, TreeEmpty{}, OutputClosed{}};
       break;
   }
-  for (const Event& event : path) (void)machine.step(kT0, event);
+  for (const Event& event : path)
+    (void)machine.step(kT0, event);
   return machine;
 }
 
