@@ -72,6 +72,15 @@ bool is_meant(const wire::JobTargets& targets, const model::JobSpec& spec) {
       [&spec](const std::string& pattern) { return model::glob_match(pattern, spec.name); });
 }
 
+/// As the agent's `list --state`, without what only an agent knows (running, overdue).
+bool has_state(const wire::JobItem& item, const std::string& state) {
+  if (state == "enabled") return item.enabled;
+  if (state == "disabled") return !item.enabled;
+  if (state == "failing") return item.failures > 0;
+  if (state == "never-ran") return item.last_state.empty();
+  return state.empty();
+}
+
 class DbClient final : public Client {
  public:
   DbClient(std::string path, const Host& host) : path_(std::move(path)), host_(host) {}
@@ -156,8 +165,7 @@ class DbClient final : public Client {
       item.managed = job.spec->managed;
       item.origin = job.spec->origin_source;
       item.disabled_until = job.disabled_until;
-      if (request.state == "enabled" && !item.enabled) continue;
-      if (request.state == "disabled" && item.enabled) continue;
+      if (!has_state(item, request.state)) continue;
       if (!request.user.empty() && request.user != item.user) continue;
       reply.items.push_back(std::move(item));
     }

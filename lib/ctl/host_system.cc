@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -171,9 +172,23 @@ class SystemHost final : public Host {
     pid_t child = 0;
     const int code = ::posix_spawn(&child, "/bin/sh", nullptr, nullptr, argv.data(), environ);
     if (code != 0) return fail_errno(ErrorCode::kIo, "cannot start " + command, code);
+
+    // Ctrl-C is the child's while it has the terminal.
+    struct sigaction ignore {};
+
+    struct sigaction before {};
+
+    ignore.sa_handler = SIG_IGN;
+    static_cast<void>(::sigaction(SIGINT, &ignore, &before));
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0) {
-      if (errno != EINTR) return fail_errno(ErrorCode::kIo, "cannot wait for " + command, errno);
+    pid_t ended = 0;
+    do {
+      ended = ::waitpid(child, &status, 0);
+    } while (ended < 0 && errno == EINTR);
+    const int wait_errno = errno;
+    static_cast<void>(::sigaction(SIGINT, &before, nullptr));
+    if (ended < 0) {
+      return fail_errno(ErrorCode::kIo, "cannot wait for " + command, wait_errno);
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }

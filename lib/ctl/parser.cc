@@ -12,6 +12,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "base/suggest.h"
+#include "ctl/help.h"
 
 namespace distcron::ctl {
 namespace {
@@ -251,13 +252,13 @@ Status check_words(const CommandSpec& spec, const Flags& flags, std::size_t coun
   if (count < text.min) {
     return fail_hint(ErrorCode::kInvalid,
                      std::string(spec.text.path) + ": missing " + std::string(text.usage),
-                     "usage: distcronctl help " + std::string(spec.text.path));
+                     usage_line(spec));
   }
   if (count > text.max) {
     return fail_hint(ErrorCode::kInvalid,
                      std::string(spec.text.path) + ": too many arguments" +
                          (text.usage.empty() ? "" : ", it takes " + std::string(text.usage)),
-                     "usage: distcronctl help " + std::string(spec.text.path));
+                     usage_line(spec));
   }
   return {};
 }
