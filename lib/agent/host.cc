@@ -2,6 +2,7 @@
 #include "agent/host.h"
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 namespace distcron::agent {
@@ -142,8 +143,13 @@ void Host::tombstone(process::RunKey key, model::Reason reason, std::string deta
 }
 
 void Host::kill(const planner::KillOrder& order) {
-  const auto found = tasks_.find(process::RunKey{order.run_id, order.attempt});
-  if (found == tasks_.end()) return;
+  const process::RunKey key{order.run_id, order.attempt};
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) {
+    // After a restart: known once the executor has told what is alive.
+    if (!has_executor()) early_kills_[key] = order;
+    return;
+  }
   found->second.kill_wanted = true;
   found->second.kill = order;
   if (found->second.phase != Phase::kRunning || !exec_) return;
@@ -322,6 +328,7 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
     Task adopted;
     adopted.run = *live;
     if (const planner::Job* job = state_.find_job(live->job_uid)) adopted.spec = job->spec;
+    want_earlier_kill(adopted);
     found = tasks_.emplace(started.key, std::move(adopted)).first;
   }
   Task& task = found->second;
@@ -341,6 +348,21 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
   if (task.kill_wanted && exec_) {
     static_cast<void>(exec_->kill(started.key, task.kill.signal, task.kill.grace.count()));
   }
+}
+
+void Host::want_earlier_kill(Task& task) {
+  const auto early = early_kills_.find(key_of(task.run));
+  if (early != early_kills_.end()) {
+    task.kill = early->second;
+  } else if (!task.run.kill_by.empty() && task.run.state == model::RunState::kRunning) {
+    // Committed before the restart, and perhaps never told to the executor. The same twice does no
+    // harm: the stub never lengthens a grace.
+    task.kill.signal = SIGTERM;
+    task.kill.grace = task.spec ? task.spec->kill_grace : model::JobSpec{}.kill_grace;
+  } else {
+    return;
+  }
+  task.kill_wanted = true;
 }
 
 void Host::on_refused(const process::ExecRefused& refused) {

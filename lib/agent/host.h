@@ -118,6 +118,8 @@ class Host {
   void handle(const process::ExecEvent& event, const Now& now);
   [[nodiscard]] bool handle_extra(const process::ExecEvent& event);
   void on_started(const process::ExecStarted& started, const Now& now);
+  /// An adopted run that somebody wanted dead is told so, now that its executor is known.
+  void want_earlier_kill(Task& task);
   void on_refused(const process::ExecRefused& refused);
   void on_ended(const process::ExecEnded& ended, const Now& now);
   void reconcile(const Now& now);
@@ -146,6 +148,7 @@ class Host {
   std::vector<model::HostReport> reports_;
   std::vector<model::HostReport> retry_reports_;
   std::vector<Tombstone> retry_tombstones_;
+  std::map<process::RunKey, planner::KillOrder> early_kills_;  ///< Until reconcile().
   std::optional<MonoTime> retry_at_;
 };
 

@@ -109,6 +109,7 @@ void Host::reconcile(const Now& now) {
     if (mine && out) reconcile_run(*run, now);
   }
   seen_.clear();
+  early_kills_.clear();
 }
 
 void Host::reconcile_run(const model::Run& run, const Now& now) {
@@ -132,11 +133,17 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   const auto note = journal_.find(key);
   const bool noted = note != journal_.end();
   if (noted && note->second.kind == store::JournalKind::kTombstone) {
-    tombstone(key, model::Reason::kHostCrash, {});
+    // The reason of the revocation is in the row; without one the host itself refused the start.
+    const bool revoked = run.reason != model::Reason::kNone;
+    tombstone(key, revoked ? run.reason : model::Reason::kHostCrash, {});
     return;
   }
   const bool this_boot = noted && note->second.boot_id == facts_.boot_id;
   if (run.state == model::RunState::kDispatched && task == tasks_.end()) {
+    if (run.reason != model::Reason::kNone) {
+      tombstone(key, run.reason, {});  // revoked before the restart: the order is repeated
+      return;
+    }
     const WallTime start_at =
         noted ? wall_from_micros(to_number(note->second.bytes)) : run.scheduled_at;
     if (!noted || this_boot) {

@@ -34,7 +34,7 @@ def main():
     one_node.skip_without_programs()
     length = int(os.environ.get("DISTCRON_SOAK_SECONDS", "600"))
     jobs = [f"soak-{n}" for n in range(20)]
-    with one_node.OneNode() as node:
+    with one_node.OneNode(waits_for_executor=True) as node:
         for job in jobs:
             node.add_second_job(job, 2, 0.1)
         time.sleep(length / 10)

@@ -79,8 +79,12 @@ def parent_of(pid):
 class OneNode:
     """An agent that can be killed and started again on the same storage."""
 
-    def __init__(self, sets=(), environment=None, storage=None):
-        """sets: further KEY=VALUE. environment: of the agent alone. storage: where it lies."""
+    def __init__(self, sets=(), environment=None, storage=None,
+                 waits_for_executor=False):
+        """sets: further KEY=VALUE. environment: of the agent alone. storage: where it lies.
+
+        waits_for_executor: at the end guard and executor must go by themselves, which takes as
+        long as they may idle; else they are killed."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distcron-node."))
         self.folder.chmod(0o755)
         self.storage = pathlib.Path(storage) if storage else self.folder / "s"
@@ -91,6 +95,7 @@ class OneNode:
         self.sets = list(sets)
         self.agent_environment = {**os.environ, **(environment or {})}
         self.edits = []
+        self.waits_for_executor = waits_for_executor
         self.environment = {
             **os.environ, "DISTCRON_ENDPOINT": f"ipc://{self.storage}/run/control.sock",
             "DISTCRON_KEY": str(self.storage / "keys/admin.key"), "NO_COLOR": "1"}
@@ -101,19 +106,27 @@ class OneNode:
 
     def __exit__(self, kind, value, trace):
         if self.agent and self.agent.poll() is None:
-            self.agent.send_signal(signal.SIGTERM)
-            self.agent.wait(timeout=60)
-        left = self.left_over(10)
+            if kind is None and not self.waits_for_executor:
+                self.end_runs()
+            self.stop()
+        left = self.left_over(60 if self.waits_for_executor and kind is None else 0)
         for pid in left:
-            print(f"FAULT: guard or executor {pid} is still there after the agent's end")
+            if self.waits_for_executor and kind is None:
+                print(f"FAULT: guard or executor {pid} is still there after the agent's end")
             os.kill(pid, signal.SIGKILL)
         self.log.close()
         if kind is None:
             shutil.rmtree(self.folder)
-            if left:
+            if left and self.waits_for_executor:
                 raise RuntimeError(f"{len(left)} processes outlived the agent without a run")
         else:
             print(f"left for inspection: {self.folder}")
+
+    def end_runs(self):
+        """No job may outlive the test."""
+        for item in self.items("history", "--active", "--limit", 1000000):
+            self.ctl("kill", item["run_id"], "--signal", "KILL", check=False)
+        wait_until(lambda: not self.items("history", "--active"), 60, "all runs have ended")
 
     def left_over(self, seconds):
         """Pids whose arguments name our folder, once none is left or the time is over."""
