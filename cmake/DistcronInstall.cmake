@@ -36,6 +36,7 @@ install(FILES ${pack}/systemd/distcrond.service ${pack}/systemd/distcron-exec.se
               ${pack}/systemd/distcron-shutdown.service DESTINATION ${DISTCRON_UNIT_DIR})
 install(FILES ${pack}/sysusers.d/distcron.conf DESTINATION ${DISTCRON_SYSUSERS_DIR})
 install(FILES ${pack}/pam.d/distcron DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pam.d)
+install(FILES ${pack}/distcrond.toml DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/distcron)
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/distcron/conf.d)
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/distcron/policy.d)
 install(FILES ${pack}/examples/sample.crontab ${pack}/policy.d/00-example.toml
