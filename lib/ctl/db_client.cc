@@ -134,9 +134,10 @@ class DbClient final : public Client {
   std::optional<WallTime> next_at(const StoredJob& job, WallTime after) {
     if (!job.spec->enabled) return std::nullopt;
     const auto zone = zones_.find(job.spec->tz.empty() ? "UTC" : job.spec->tz);
-    if (!zone) return std::nullopt;
+    const auto schedules = model::compile_schedules(*job.spec, job.uid);
+    if (!zone || !schedules) return std::nullopt;
     std::optional<WallTime> soonest;
-    for (const cron::Schedule& schedule : job.schedules) {
+    for (const cron::Schedule& schedule : *schedules) {
       const std::optional<WallTime> due = cron::next(schedule, after, **zone);
       if (due && (!soonest || *due < *soonest)) soonest = due;
     }

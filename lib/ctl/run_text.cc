@@ -42,11 +42,12 @@ bool is_final_state(std::string_view state) {
 }
 
 std::string result_text(const wire::RunItem& run) {
-  std::string text = run.state;
-  if (!run.reason.empty()) text += " (" + run.reason + ")";
-  if (run.exit_code && *run.exit_code != 0) text += " (exit " + number_text(run.exit_code) + ")";
-  if (run.signal) text += " (signal " + number_text(run.signal) + ")";
-  if (run.suspect.value_or(false)) text += " (host silent)";
+  std::string why = run.reason;
+  const auto add = [&why](const std::string& part) { why += (why.empty() ? "" : ", ") + part; };
+  if (run.exit_code && *run.exit_code != 0) add("exit " + number_text(run.exit_code));
+  if (run.signal) add("signal " + number_text(run.signal));
+  if (run.suspect.value_or(false)) add("host silent");
+  const std::string text = run.state + (why.empty() ? "" : " (" + why + ")");
   return text;
 }
 
