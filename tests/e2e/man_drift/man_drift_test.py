@@ -3,8 +3,8 @@
 """The pages of the daemon, the executor, the policy and the concepts name what the programs have.
 
 Every setting with its default, every option, every state, reason and trigger, every policy key;
-mandoc finds nothing in any page, all references lead to a page, and packaging/distcrond.toml is
-what the agent prints. Starts no agent. Environment: DISTCRON_BIN.
+mandoc finds nothing in any page, all references lead to a page, packaging/distcrond.toml is what the
+agent prints, and the tests behind the guarantees exist. Starts no agent. Environment: DISTCRON_BIN.
 """
 
 import os
@@ -120,6 +120,21 @@ def check_pages(findings):
     return len(pages)
 
 
+def check_guarantees(findings):
+    """Each test that docs/explanation/guarantees.md names in italics stands in the file before it."""
+    text = (ROOT / "docs/explanation/guarantees.md").read_text(encoding="utf-8")
+    names, source = 0, ""
+    for path, name in re.findall(r"`(tests/[\w./]+)`|(?<!\*)\*([^*]+)\*(?!\*)", text):
+        if path:
+            source = (ROOT / path).read_text(encoding="utf-8")
+            continue
+        flat, names = " ".join(name.split()), names + 1
+        if f'"{flat}"' not in re.sub(r'"\s+"', "", source) and \
+                f"def test_{flat.replace(' ', '_')}(" not in source:
+            findings.append(f"guarantees.md: there is no test '{flat}'")
+    return names
+
+
 def main():
     if not shutil.which("mandoc"):
         print("SKIP: mandoc is not installed")
@@ -134,10 +149,11 @@ def main():
     words = check_words(findings)
     policy = check_policy(findings)
     pages = check_pages(findings)
+    tests = check_guarantees(findings)
     for finding in findings:
         print(finding)
     print(f"{pages} pages, {keys} settings, {options} options, {words} words, {policy} policy keys, "
-          f"{len(findings)} findings")
+          f"{tests} named tests, {len(findings)} findings")
     return 1 if findings else 0
 
 
