@@ -28,7 +28,8 @@ std::string sentence(const wire::ChangeItem& item, bool is_dry, const Output& ou
   } else {
     text = item.action + " " + item.name;
   }
-  text = capitalized(is_dry ? "would have " + text : std::move(text));
+  if (is_dry) text.insert(0, "would have ");
+  text = capitalized(std::move(text));
   if (item.version) text += " (v" + std::to_string(*item.version) + ")";
   text += '.';
   if (item.run_id) text += " Run " + std::to_string(*item.run_id) + ".";
