@@ -102,7 +102,9 @@ void LogPipe::on_durable(const store::Durable& durable) {
     // Nothing of the batch is stored: drops are tried again, everything else is its owner's affair.
     waiting_drops_.insert(waiting_drops_.end(), drops.begin(), drops.end());
     planner::Applied failed;
-    failed.status = fail(durable.status.error());
+    Error error = Error(durable.status.error()).within("cannot store the change");
+    error.code = ErrorCode::kUnavailable;  // the disk's trouble, not a bug: trying again is safe
+    failed.status = fail(std::move(error));
     for (const Proposal& proposal : proposals)
       proposal.done(failed);
     for (const Noted& note : notes)
