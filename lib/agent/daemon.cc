@@ -238,7 +238,7 @@ int run_daemon(const DaemonArguments& arguments) {
   }
   const config::LoadedSettings loaded = read_config(arguments, temporary.path());
   if (!loaded.problems.empty()) {
-    std::cerr << problem_texts(loaded);
+    std::cerr << problem_texts(loaded) << '\n';
     return kExitConfig;
   }
   if (arguments.prints_config) {
