@@ -127,8 +127,6 @@ void take_env(const CrontabEntry& entry, Dialect dialect, model::JobSpec& job) {
     if (is_forced || var.name.empty()) continue;
     job.env.insert_or_assign(var.name, var.value);
   }
-  const std::string* home = cron::find_env(*entry.env, "HOME");
-  if (home != nullptr && home->starts_with('/')) job.cwd = *home;
   if (dialect != Dialect::kCronie) return;
   if (const std::string* delay = cron::find_env(*entry.env, "RANDOM_DELAY")) {
     job.jitter = random_delay(*delay);

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/stub.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -9,12 +17,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <climits>
-#include <cstdlib>
-#include <cstring>
 
 #include "process/attempt_dir.h"
 #include "process/job_cgroup.h"
@@ -30,6 +32,8 @@ namespace {
 
 constexpr int kExitNoRecord = 1;
 constexpr int kOpenFlags = O_CLOEXEC;
+constexpr mode_t kUmaskDefault = 022;
+constexpr int kPipeBytesMin = 65'536;  // as pipe(2) makes them
 
 constinit UserInfo user_info{};  // static: 270 KiB that exist only once touched
 
@@ -38,6 +42,7 @@ struct Start {
   unsigned flags = 0;
   bool is_root = false;
   rlimit open_files{};
+  mode_t umask = kUmaskDefault;  ///< Of the session.
   PlanView plan;
   EndRecord record;
   UniqueFd dir;
@@ -47,6 +52,7 @@ struct Start {
   TextBuffer<48> script_name;
   const UserBackend* backend = nullptr;
 };
+
 constinit Start start;
 
 /// Ends the stub with a record that says why nothing has run.
@@ -63,10 +69,13 @@ constinit Start start;
   ::_exit(ok ? 0 : kExitNoRecord);
 }
 
-void on_lookup_expiry(int) { give_up(Step::kUser, ETIMEDOUT); }
+void on_lookup_expiry(int) {
+  give_up(Step::kUser, ETIMEDOUT);
+}
 
 std::span<const std::byte> map_plan() {
   struct stat info {};
+
   if (::fstat(kFdPlan, &info) != 0 || info.st_size <= 0) return {};
   const auto bytes = static_cast<std::size_t>(info.st_size);
   if (bytes > kPlanBytesMax) return {};
@@ -102,6 +111,17 @@ void block_signals() {
   give_up(Step::kUser, errno);
 }
 
+/// PAM sees limits and umask as the executor got them, and what it changes is the job's.
+void open_session() {
+  const bool is_cron = start.is_root && start.plan.has(kPlanCompatCron);
+  if (is_cron) (void)::setrlimit(RLIMIT_NOFILE, &start.open_files);
+  const mode_t own = ::umask(kUmaskDefault);
+  const int error = start.backend->open_session(start.plan, start.is_root, user_info);
+  start.umask = ::umask(own);
+  if (is_cron) (void)::getrlimit(RLIMIT_NOFILE, &start.open_files);
+  if (error != 0) give_up(Step::kPam, error);
+}
+
 void find_user(char** argv) {
   const UserBackend& backend = *start.backend;
   bool wants_pam = false;
@@ -113,9 +133,7 @@ void find_user(char** argv) {
   if (!start.is_root && (user_info.uid != ::geteuid() || user_info.gid != ::getegid())) {
     give_up(Step::kUser, EPERM);
   }
-  if (const int e = backend.open_session(start.plan, start.is_root, user_info)) {
-    give_up(Step::kPam, e);
-  }
+  open_session();
   backend.set_alarm(0, nullptr);
 }
 
@@ -172,6 +190,27 @@ Pipes make_pipe() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+/// A closed pipe that holds `bytes`; none when they do not fit.
+UniqueFd filled_pipe(std::string_view bytes) {
+  Pipes ends = make_pipe();
+  const auto size = static_cast<int>(bytes.size());
+  (void)::fcntl(ends.write.get(), F_SETPIPE_SZ, std::max(size, kPipeBytesMin));
+  (void)::fcntl(ends.write.get(), F_SETFL, O_NONBLOCK);
+  return write_all(ends.write.get(), bytes) ? std::move(ends.read) : UniqueFd();
+}
+
+/// Standard input where the plan says what is in it. None: /dev/null or the plan's file.
+UniqueFd make_input() {
+  const PlanView& plan = start.plan;
+  if (!plan.stdin_path.empty()) return {};
+  if (plan.has(kPlanCompatCron)) {
+    // As cron: always a pipe, and with nothing in it without a % in the line.
+    if (UniqueFd input = filled_pipe(plan.stdin_data)) return input;
+  }
+  if (plan.stdin_data.empty()) return {};
+  return memory_file("distcron-stdin", plan.stdin_data, Step::kStdin);
+}
+
 /// fork(2), into the cgroup where there is one. 0 in the child, -1 with errno on failure.
 pid_t fork_into(const JobCgroup& cgroup) {
   clone_args args{};
@@ -201,6 +240,8 @@ void fill_setup(ChildSetup& setup) {
   setup.script_copy_fd = start.script_copy.get();
   setup.release_fd = kFdRelease;
   setup.open_files = start.open_files;
+  const auto wanted = static_cast<mode_t>(start.plan.header.umask);
+  setup.umask = wanted == kUmaskDefault ? start.umask : wanted;
   setup.is_root = start.is_root;
   setup.resets_oom_score = (start.flags & kStubResetsOomScore) != 0;
 }
@@ -218,10 +259,7 @@ void supervise_run() {
   Pipes status = make_pipe();
   Pipes out = make_pipe();
   Pipes err = start.plan.has(kPlanSplitOutput) ? make_pipe() : Pipes{};
-  UniqueFd input;
-  if (!start.plan.stdin_data.empty()) {
-    input = memory_file("distcron-stdin", start.plan.stdin_data, Step::kStdin);
-  }
+  UniqueFd input = make_input();
   ChildSetup setup;
   fill_setup(setup);
   setup.status_fd = status.write.get();

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process/job_env.h"
 #include "process/proc_tree.h"
 #include "process/text_buffer.h"
 
@@ -62,9 +63,11 @@ void set_limits(const ChildSetup& setup) {
 }
 
 void set_priority(const ChildSetup& setup) {
+  // With cron's session PAM may have set one.
+  const bool keeps = setup.plan->has(kPlanCompatCron) && setup.plan->header.nice == 0;
   errno = 0;
   const int before = ::getpriority(PRIO_PROCESS, 0);
-  if (before != setup.plan->header.nice || errno != 0) {
+  if (!keeps && (before != setup.plan->header.nice || errno != 0)) {
     need(setup, Step::kNice, ::setpriority(PRIO_PROCESS, 0, setup.plan->header.nice) == 0);
   }
   if (setup.resets_oom_score) {
@@ -171,15 +174,27 @@ void open_standard_files(const ChildSetup& setup) {
   need(setup, Step::kFds, ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) == 0);
 }
 
+/// Source: Debian's cron and cronie: they work in their spool folder and go from there to HOME of
+/// the job's environment. Debian's cron starts the job all the same when that fails, cronie does
+/// not.
+void change_to_cron_home(const ChildSetup& setup) {
+  need(setup, Step::kCwd, ::chdir("/var/spool/cron") == 0 || ::chdir("/") == 0);
+  const char* home = find_env(setup.envp, "HOME");
+  const bool is_there = home != nullptr && ::chdir(home) == 0;
+  if (setup.plan->has(kPlanCronieEnv)) need(setup, Step::kCwd, is_there);
+}
+
 void change_directory(const ChildSetup& setup) {
   const PlanView& plan = *setup.plan;
+  if (plan.cwd.empty() && plan.has(kPlanCompatCron)) {
+    change_to_cron_home(setup);
+    return;
+  }
   const char* cwd = plan.cwd.empty() ? setup.user->home.data() : plan.cwd.data();
   if (::chdir(cwd) == 0) return;
   const int chdir_errno = errno;
-  // As Debian's cron and systemd: a missing home means /. cronie does not start the job, and a
-  // directory that the job names must be there.
-  const bool may_fail = plan.cwd.empty() && !plan.has(kPlanCronieEnv);
-  if (may_fail && ::chdir("/") == 0) return;
+  // As systemd: a missing home means /. A directory that the job names must be there.
+  if (plan.cwd.empty() && ::chdir("/") == 0) return;
   errno = chdir_errno;
   need(setup, Step::kCwd, false);
 }
@@ -281,7 +296,7 @@ void run_child(const ChildSetup& setup) {
   need(setup, Step::kSession, ::setsid() >= 0);
   set_limits(setup);
   set_priority(setup);
-  ::umask(static_cast<mode_t>(setup.plan->header.umask));
+  ::umask(setup.umask);
   drop_privileges(setup);
   reset_signals();
   open_standard_files(setup);

@@ -38,8 +38,9 @@ struct ChildSetup {
   int release_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
-  int stdin_fd = -1;    ///< Memory file with stdin_data, or -1.
-  rlimit open_files{};  ///< RLIMIT_NOFILE that the executor was started with.
+  int stdin_fd = -1;    ///< What holds stdin_data, or -1.
+  rlimit open_files{};  ///< RLIMIT_NOFILE that the executor was started with, or PAM's.
+  mode_t umask = 022;   ///< The plan's, or PAM's where the plan leaves the default.
   bool is_root = false;
   bool resets_oom_score = false;
 };

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,12 +17,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <stdio.h>
+
 extern char** environ;
 
 static FILE* out;
 
 static void put_hex(const char* bytes, size_t size) {
-  for (size_t i = 0; i < size; ++i) fprintf(out, "%02x", (unsigned char)bytes[i]);
+  for (size_t i = 0; i < size; ++i)
+    fprintf(out, "%02x", (unsigned char)bytes[i]);
 }
 
 static int by_number(const void* a, const void* b) {
@@ -42,7 +44,8 @@ static void put_ids(void) {
           gid[2]);
   const int count = getgroups(65536, groups);
   qsort(groups, count < 0 ? 0 : (size_t)count, sizeof(gid_t), by_number);
-  for (int i = 0; i < count; ++i) fprintf(out, " %u", groups[i]);
+  for (int i = 0; i < count; ++i)
+    fprintf(out, " %u", groups[i]);
   fprintf(out, "\n");
 }
 
@@ -154,7 +157,8 @@ int main(int argc, char** argv) {
   char bytes[4096];
   ssize_t got = 0;
   fprintf(out, "stdin ");
-  while ((got = read(0, bytes, sizeof(bytes))) > 0) put_hex(bytes, (size_t)got);
+  while ((got = read(0, bytes, sizeof(bytes))) > 0)
+    put_hex(bytes, (size_t)got);
   fprintf(out, "\n");
   if (fclose(out) != 0) return 4;
   return rename(hidden, path) == 0 ? 0 : 5;

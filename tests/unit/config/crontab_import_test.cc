@@ -56,7 +56,6 @@ TEST_SUITE("config") {
     CHECK(job.command == "[ -x /usr/lib/php/sessionclean ] && echo %");
     CHECK(job.stdin_text == "in\nput\n");
     CHECK(job.user == "root");
-    CHECK(job.cwd == "/srv");
     CHECK(job.env == model::TextMap{{"HOME", "/srv"},
                                     {"MAILTO", "ops@example.org"},
                                     {"PATH", "/bin"},
