@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,7 @@
 #include "process/executor.h"
 #include "process/guard.h"
 #include "process/stub.h"
+#include "process/user_lookup.h"
 
 namespace {
 
@@ -40,6 +42,7 @@ constexpr const char* kUsage =
     "  --policy-dir DIR   this host's policy (/etc/distcron/policy.d)\n"
     "  --peer-uid UID     user of the agent; root and the own user may always connect\n"
     "  --peer-gid GID     group that may read output\n"
+    "  --peer-user NAME   both of these, as /etc/passwd has them\n"
     "  --cgroup DIR|off   cgroup v2 folder for jobs, or none (searched for)\n"
     "  --idle-exit SEC    end after SEC seconds without agent and runs (0: never)\n"
     "  --guard            restart the executor when it dies\n"
@@ -88,6 +91,17 @@ bool take_number(ExecOptions& options, std::string_view name, const char* text) 
   return true;
 }
 
+/// Uid and primary group of the agent's user; a unit file knows only its name.
+bool take_peer_user(ExecOptions& options, const char* name) {
+  const auto info = std::make_unique<distcron::process::UserInfo>();
+  const auto found =
+      distcron::process::lookup_in_files({}, name, {}, static_cast<uid_t>(-1), *info);
+  if (found != distcron::process::Lookup::kFound) return false;
+  options.peer_uid = info->uid;
+  options.peer_gid = info->gid;
+  return true;
+}
+
 Parsed parse(int argc, char** argv) {
   Parsed parsed;
   for (int i = 1; i < argc; ++i) {
@@ -102,6 +116,11 @@ Parsed parse(int argc, char** argv) {
       parsed.wants_help = true;
     } else if (i + 1 == argc) {
       parsed.error = "unknown option '" + std::string(name) + "', or its value is missing";
+    } else if (name == "--peer-user") {
+      const char* user = argv[++i];
+      if (!take_peer_user(parsed.options, user)) {
+        parsed.error = std::string("--peer-user: no user '") + user + "' in /etc/passwd";
+      }
     } else if (std::string* text = text_option(parsed.options, name); text != nullptr) {
       *text = argv[++i];
     } else if (!take_number(parsed.options, name, argv[++i])) {

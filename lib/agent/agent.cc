@@ -123,6 +123,7 @@ Status Agent::open_store(const std::string& boot_id) {
   facts.exec_socket = options_.layout.exec_socket;
   facts.exec_state_dir = options_.layout.exec_dir;
   facts.is_root = options_.own_user.empty();
+  facts.output_bytes_max = options_.output_bytes_max;
   host_ = std::make_unique<Host>(std::move(facts), state_, *log_, random_);
   host_->load_journal(loaded.journal);
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running);
@@ -140,6 +141,7 @@ Status Agent::open_doors() {
   facts.own_user = options_.own_user;
   facts.default_user = options_.default_user;
   facts.warnings = [this] { return warnings(); };
+  facts.trust_clock = [this] { clock_guard_.trust(now_); };
   facts.find_zone = [this](std::string_view name) { return find_zone(name); };
   operations_ =
       std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_, random_);

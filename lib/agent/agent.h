@@ -45,6 +45,7 @@ struct AgentOptions {
   std::string default_user;
   std::string sendmail;
   std::int64_t max_running = 4096;
+  std::int64_t output_bytes_max = 8LL << 20;
   std::int64_t keep_runs = 200;
   Seconds keep_age{30 * 86'400};
   CrontabFiles crontabs;

@@ -92,7 +92,7 @@ config::LoadedSettings read_config(const DaemonArguments& arguments,
   config::LoadedSettings loaded = config::load_settings(layers);
   loaded.problems.insert(loaded.problems.begin(), problems.begin(), problems.end());
   config::HostFacts facts;
-  facts.is_root = ::geteuid() == 0;
+  facts.is_root = is_system_agent();
   facts.host_name = host_name();
   facts.home = env_text("HOME");
   facts.xdg_state_home = env_text("XDG_STATE_HOME");

@@ -122,13 +122,14 @@ AgentOptions options_of(const config::Settings& settings, const DaemonArguments&
   options.node_labels = settings.node.labels;
   options.version = version_text();
   options.released = kReleased;
-  if (::geteuid() != 0) options.own_user = own_user_name();
+  if (!is_system_agent()) options.own_user = own_user_name();
   options.default_user = settings.exec.default_user;
   if (arguments.is_ephemeral && options.default_user.empty()) {
     options.default_user = own_user_name();
   }
   options.sendmail = settings.mail.sendmail;
   options.max_running = settings.exec.max_running;
+  options.output_bytes_max = settings.output.max_bytes.count;
   options.keep_runs = settings.output.keep_runs;
   options.keep_age = std::chrono::duration_cast<Seconds>(settings.output.keep_age);
   options.crontabs.dialect = settings.crontab.dialect;

@@ -34,6 +34,7 @@ struct HostFacts {
   std::string exec_socket;
   std::string exec_state_dir;
   bool is_root = false;
+  std::int64_t output_bytes_max = 0;  ///< Most that this host keeps of one stream; 0: no limit.
 };
 
 class Host {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a job's fields to what the executor starts.
+#include <algorithm>
+
 #include <sys/resource.h>
 
 #include "agent/host.h"
@@ -73,6 +75,9 @@ process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
   plan.timeout_ms = spec.timeout ? spec.timeout->count() : 0;
   plan.kill_grace_ms = spec.kill_grace.count();
   plan.output_max_bytes = spec.output_max_bytes.count;
+  if (facts.output_bytes_max > 0) {
+    plan.output_max_bytes = std::min(plan.output_max_bytes, facts.output_bytes_max);
+  }
   plan.split_output = spec.output_split;
   plan.compat_cron = spec.compat != model::Compat::kNative;
   plan.cronie_env = spec.compat == model::Compat::kCronie;

@@ -42,6 +42,8 @@ Status make_dir(const std::string& path, mode_t mode, const std::optional<AgentU
   if (!S_ISDIR(facts.st_mode)) {
     return fail(ErrorCode::kInvalid, "cannot use " + path + ": it is not a directory");
   }
+  const bool is_ours = ::geteuid() == 0 || facts.st_uid == ::geteuid();
+  if (!is_ours) return {};  // made by root for us: a unit did, or a start as root
   const bool wants_owner = owner && (facts.st_uid != owner->uid || facts.st_gid != owner->gid);
   if (wants_owner && ::lchown(path.c_str(), owner->uid, owner->gid) != 0) {
     return fail_errno(ErrorCode::kIo, "cannot give " + path + " to its owner", errno);
@@ -89,6 +91,12 @@ std::optional<AgentUser> find_agent_user() {
   AgentUser user{entry->pw_uid, entry->pw_gid};
   if (const group* own = ::getgrnam("distcron"); own != nullptr) user.gid = own->gr_gid;
   return user;
+}
+
+bool is_system_agent() {
+  if (::geteuid() == 0) return true;
+  const auto user = find_agent_user();
+  return user && user->uid == ::geteuid();
 }
 
 Result<std::string> find_programs_dir() {

@@ -35,6 +35,9 @@ struct AgentUser {
 /// The user `distcron` and its group; nullopt where it does not exist.
 [[nodiscard]] std::optional<AgentUser> find_agent_user();
 
+/// Root, or the user `distcron` that a unit starts: jobs of every user, the system's folders.
+[[nodiscard]] bool is_system_agent();
+
 /// distcron-exec from beside the running program, else /usr/lib/distcron. kNotFound names both.
 [[nodiscard]] Result<std::string> find_programs_dir();
 

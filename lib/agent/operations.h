@@ -67,6 +67,7 @@ struct AgentFacts {
   std::string advertise;
   std::function<model::TextList()> warnings;
   planner::State::FindZone find_zone;
+  std::function<void()> trust_clock;  ///< An admin says that the wall clock is right.
 };
 
 class Operations {

@@ -77,6 +77,11 @@ void Operations::key_remove(const Call& call, const wire::NameRequest& request) 
 
 void Operations::settings(const Call& call, const wire::SettingRequest& request) {
   if (request.value) {
+    if (request.key == "clock" && *request.value != "trust") {
+      call.refuse(Error{ErrorCode::kInvalid, "clock: unknown value \"" + *request.value + "\"", 0,
+                        "the only one is: trust"});
+      return;
+    }
     if (request.key == "tz") {
       if (const auto zone = cron::load_zone(*request.value); !zone) {
         call.refuse(zone.error());
@@ -88,17 +93,20 @@ void Operations::settings(const Call& call, const wire::SettingRequest& request)
     entry.actor = call.caller().name;
     entry.note = call.request().note;
     entry.command = model::PutSetting{request.key, *request.value};
-    log_.propose(std::move(entry), [call, request](const planner::Applied& applied) {
+    log_.propose(std::move(entry), [this, call, request](const planner::Applied& applied) {
       if (!applied.status) {
         call.refuse(applied.status.error());
         return;
       }
+      if (request.key == "clock") facts_.trust_clock();
       call.answer(wire::SettingList{{wire::SettingItem{request.key, *request.value}}});
     });
     return;
   }
   wire::SettingList out;
-  for (const auto& [key, value] : state_.settings()) {
+  std::map<std::string, std::string> known = state_.settings();
+  known.emplace("tz", default_tz());
+  for (const auto& [key, value] : known) {
     if (request.key.empty() || request.key == key) out.items.push_back({key, value});
   }
   if (!request.key.empty() && out.items.empty()) {

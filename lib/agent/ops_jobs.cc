@@ -7,6 +7,7 @@
 
 #include "agent/operations.h"
 #include "cron/zone.h"
+#include "model/selector.h"
 
 namespace distcron::agent {
 
@@ -57,7 +58,8 @@ Status Operations::check_put(const Caller& caller, model::JobSpec& spec) const {
                        "an agent started as root runs jobs of every user");
     }
   }
-  if (spec.user.empty()) spec.user = facts_.default_user;
+  const bool is_self = caller.role == model::Role::kSelf && !caller.run_as.empty();
+  if (spec.user.empty()) spec.user = is_self ? caller.run_as.front() : facts_.default_user;
   if (spec.user.empty()) {
     return fail_hint(ErrorCode::kInvalid, "job \"" + spec.name + "\" names no user",
                      "give one with --user, or set exec.default_user");
@@ -236,9 +238,19 @@ void Operations::job_list(const Call& call, const wire::ListRequest& request) {
     call.refuse(jobs.error());
     return;
   }
+  std::optional<planner::Node> node;
+  for (const planner::Node& known : state_.nodes()) {
+    if (known.name == request.node) node = known;
+  }
+  if (!request.node.empty() && !node) {
+    call.refuse(Error{ErrorCode::kNotFound, "no node named \"" + request.node + "\"", 0,
+                      "all nodes: distcronctl cluster status"});
+    return;
+  }
   wire::JobList out;
   for (const planner::Job* job : *jobs) {
     if (!request.user.empty() && job->spec->user != request.user) continue;
+    if (node && !model::matches(job->spec->on, node->name, node->labels)) continue;
     wire::JobItem item = item_of(*job);
     if (has_state(item, request.state, now_.wall)) out.items.push_back(std::move(item));
   }

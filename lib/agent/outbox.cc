@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <pwd.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -45,6 +46,20 @@ std::string shown_command(const model::JobSpec& spec) {
   for (const std::string& word : spec.argv)
     out += (out.empty() ? "" : " ") + word;
   return out;
+}
+
+/// The table's variables with those that cron adds. A mail from a table shows them.
+model::TextMap shown_env(const model::JobSpec& spec) {
+  model::TextMap env = spec.env;
+  const bool is_cronie = spec.compat == model::Compat::kCronie;
+  if (!is_cronie && spec.compat != model::Compat::kDebian) return env;
+  env.try_emplace("SHELL", "/bin/sh");
+  env.try_emplace("PATH", is_cronie ? "/usr/bin:/bin:/usr/sbin:/sbin" : "/usr/bin:/bin");
+  env["LOGNAME"] = spec.user;
+  if (is_cronie) env["USER"] = spec.user;
+  const passwd* entry = ::getpwnam(spec.user.c_str());
+  if (entry != nullptr) env.try_emplace("HOME", entry->pw_dir);
+  return env;
 }
 
 }  // namespace
@@ -152,13 +167,13 @@ void Outbox::send_mail(const model::Run& run, const model::JobSpec& spec, const 
   const std::string encoding =
       spec.mail_transfer_encoding.empty() ? "8bit" : spec.mail_transfer_encoding;
   process::SpawnPlan plan;
-  plan.argv = {facts_.sendmail, "-i", "-FCronDaemon", "-B8BITMIME", "-oem", to};
+  plan.argv = {facts_.sendmail, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", to};
   plan.stdin_data = "From: " + from + "\nTo: " + to + "\nSubject: " + one_line(subject) +
                     "\nMIME-Version: 1.0\nContent-Type: " + one_line(type) +
                     "\nContent-Transfer-Encoding: " + one_line(encoding) +
                     "\nAuto-Submitted: auto-generated\nX-Distcron-Job: " + run.job +
                     "\nX-Distcron-Run: " + std::to_string(run.run_id) + "\n";
-  for (const auto& [name, value] : spec.env) {
+  for (const auto& [name, value] : shown_env(spec)) {
     plan.stdin_data += "X-Cron-Env: <" + one_line(name + "=" + value) + ">\n";
   }
   plan.stdin_data += "\n" + body;
