@@ -25,17 +25,20 @@ bool is_alnum(char c) {
 
 /// Letters, digits, '.', '_', '-'; begins with a letter or digit; empty when nothing is left.
 std::string name_part(std::string_view text) {
-  while (!text.empty() && !is_alnum(text.front())) text.remove_prefix(1);
+  while (!text.empty() && !is_alnum(text.front()))
+    text.remove_prefix(1);
   std::string out;
   for (const char c : text.substr(0, kNameWordBytesMax)) {
     out += is_alnum(c) || c == '.' || c == '_' || c == '-' ? c : '_';
   }
-  while (!out.empty() && !is_alnum(out.back())) out.pop_back();
+  while (!out.empty() && !is_alnum(out.back()))
+    out.pop_back();
   return out;
 }
 
 std::string_view base_name(std::string_view path) {
-  while (path.ends_with('/')) path.remove_suffix(1);
+  while (path.ends_with('/'))
+    path.remove_suffix(1);
   return path.substr(path.rfind('/') + 1);
 }
 
@@ -70,7 +73,8 @@ std::string user_of(const CrontabEntry& entry, const ImportOptions& options) {
 }
 
 std::string_view trim_left(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
   return text;
 }
 
@@ -121,9 +125,9 @@ void take_mail(const CrontabEntry& entry, Dialect dialect, model::JobSpec& job) 
 
 void take_env(const CrontabEntry& entry, Dialect dialect, model::JobSpec& job) {
   for (const cron::EnvVar& var : *entry.env) {
-    const bool is_forced = dialect != Dialect::kSupercronic &&
-                           (var.name == "LOGNAME" ||
-                            (var.name == "USER" && dialect == Dialect::kCronie));
+    const bool is_forced =
+        dialect != Dialect::kSupercronic &&
+        (var.name == "LOGNAME" || (var.name == "USER" && dialect == Dialect::kCronie));
     if (is_forced || var.name.empty()) continue;
     job.env.insert_or_assign(var.name, var.value);
   }
@@ -153,8 +157,8 @@ model::JobSpec make_job(const CrontabLine& line, const ImportOptions& options) {
   take_env(entry, dialect, job);
   take_mail(entry, dialect, job);
   job.quiet_log = entry.is_quiet;
-  job.concurrency = dialect == Dialect::kSupercronic ? model::Concurrency::kForbid
-                                                     : model::Concurrency::kAllow;
+  job.concurrency =
+      dialect == Dialect::kSupercronic ? model::Concurrency::kForbid : model::Concurrency::kAllow;
   job.misfire = model::Misfire::kSkip;
   job.no_new_privs = false;
   job.orphans = model::Orphans::kLeave;
@@ -180,8 +184,7 @@ ImportItem make_item(const CrontabLine& line, const ImportOptions& options,
     return item;
   }
   item.tz = zone_of(line.entry, options);
-  const bool is_wrong =
-      std::any_of(item.lints.begin(), item.lints.end(), cron::is_silently_wrong);
+  const bool is_wrong = std::any_of(item.lints.begin(), item.lints.end(), cron::is_silently_wrong);
   if (is_wrong && !options.as_is) return item;
   const bool is_empty = item.command.find_first_not_of(" \t\r") == std::string::npos;
   item.status = is_empty ? ImportStatus::kIgnored : ImportStatus::kImported;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/crontab_import.h"
 
-#include <doctest/doctest.h>
-
 #include <set>
 #include <string>
+
+#include <doctest/doctest.h>
 
 #include "config/crontab_export.h"
 
@@ -78,9 +78,9 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("the three daemons leave their own marks on a job") {
-    const JobSpec cronie = only_job(import_text(
-        "CRON_TZ=Asia/Tokyo\nUSER=x\nRANDOM_DELAY=5\n-0 3 * * * root -n /bin/x\n",
-        options_for(Dialect::kCronie, TableKind::kSystem)));
+    const JobSpec cronie = only_job(
+        import_text("CRON_TZ=Asia/Tokyo\nUSER=x\nRANDOM_DELAY=5\n-0 3 * * * root -n /bin/x\n",
+                    options_for(Dialect::kCronie, TableKind::kSystem)));
     CHECK(cronie.compat == model::Compat::kCronie);
     CHECK(cronie.tz == "Asia/Tokyo");
     CHECK(cronie.jitter == Millis(300'000));
@@ -157,8 +157,8 @@ TEST_SUITE("config") {
   }
 
   TEST_CASE("an entry that is more than a job can hold is refused with a reason") {
-    const ImportResult result = import_text("0 3 * * * a:b /bin/x\n",
-                                            options_for(Dialect::kCronie, TableKind::kSystem));
+    const ImportResult result =
+        import_text("0 3 * * * a:b /bin/x\n", options_for(Dialect::kCronie, TableKind::kSystem));
     CHECK(result.refused == 1);
     CHECK(result.items[0].lints.back().code == "E03");
     CHECK_FALSE(result.items[0].job.has_value());
@@ -232,8 +232,7 @@ TEST_SUITE("config") {
     CHECK(result.left_out.size() == 4);
     CHECK(result.text.find("# job nightly\n# dumps the database\n# cron has no timeout\n") !=
           std::string::npos);
-    CHECK(result.text.find("\n30 2 * * * root /bin/dump 'it'\\''s' 'a b'\n") !=
-          std::string::npos);
+    CHECK(result.text.find("\n30 2 * * * root /bin/dump 'it'\\''s' 'a b'\n") != std::string::npos);
     CHECK(result.text.find("\n# disabled: 30 2 * * * root") != std::string::npos);
     CHECK(result.text.find("# left out: cron has no schedule like '0 0 * * 5L'\n") !=
           std::string::npos);
