@@ -70,7 +70,7 @@ def run(agent_cycles, executor_cycles, both_cycles):
     moments = random.Random(seed)
     kinds = (["agent"] * agent_cycles + ["executor"] * executor_cycles + ["both"] * both_cycles)
     moments.shuffle(kinds)
-    with one_node.OneNode(waits_for_executor=True) as node:
+    with one_node.OneNode(["output.keep.runs=100000"], waits_for_executor=True) as node:
         program = node.folder / "witness_job"
         one_node.compile_c("witness_job.c", program)
         jobs, faults, begin = add_jobs(node, program), [], time.time()

@@ -80,8 +80,9 @@ class OneNode:
     """An agent that can be killed and started again on the same storage."""
 
     def __init__(self, sets=(), environment=None, storage=None,
-                 waits_for_executor=False):
+                 waits_for_executor=False, prefix=()):
         """sets: further KEY=VALUE. environment: of the agent alone. storage: where it lies.
+        prefix: words before the agent's command; they must end in an exec of it.
 
         waits_for_executor: at the end guard and executor must go by themselves, which takes as
         long as they may idle; else they are killed."""
@@ -89,10 +90,12 @@ class OneNode:
         self.folder.chmod(0o755)
         self.storage = pathlib.Path(storage) if storage else self.folder / "s"
         self.witness = self.folder / "witness"
+        self.witness.touch()
         self.log_path = self.folder / "agent.log"
         self.log = self.log_path.open("ab")
         self.agent = None
         self.sets = list(sets)
+        self.prefix = list(prefix)
         self.agent_environment = {**os.environ, **(environment or {})}
         self.edits = []
         self.waits_for_executor = waits_for_executor
@@ -139,7 +142,7 @@ class OneNode:
 
     def launch(self, *arguments):
         """An agent on our storage, without a wait for its answer."""
-        words = [BIN / "distcrond", "--set", f"storage.dir={self.storage}",
+        words = [*self.prefix, BIN / "distcrond", "--set", f"storage.dir={self.storage}",
                  "--set", f"exec.default_user={getpass.getuser()}"]
         for pair in self.sets:
             words += ["--set", pair]
