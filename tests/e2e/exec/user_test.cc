@@ -89,7 +89,8 @@ TEST_SUITE("exec user") {
 
     CHECK(host.output(key_of(home)) == "/usr/sbin\n");
     CHECK(refused.step == "cwd");
-    CHECK(host.output(key_of(cron)) == (access("/var/spool/cron", X_OK) == 0 ? "/var/spool/cron\n" : "/\n"));
+    CHECK(host.output(key_of(cron)) ==
+          (access("/var/spool/cron", X_OK) == 0 ? "/var/spool/cron\n" : "/\n"));
   }
 
   TEST_CASE("jobs from crontabs get cron's environment and keep their capabilities") {
