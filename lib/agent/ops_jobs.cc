@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <utility>
 
 #include "agent/operations.h"
@@ -14,6 +15,8 @@ namespace distcron::agent {
 namespace {
 
 constexpr std::int64_t kNextMax = 10'000;
+constexpr std::int64_t kPageMax = 2'000;  // items of a list in one message
+constexpr std::int64_t kShowPageMax = 200;
 
 bool wants_all(const wire::JobTargets& targets) {
   return targets.names.empty() && targets.selector.empty();
@@ -258,6 +261,13 @@ void Operations::job_list(const Call& call, const wire::ListRequest& request) {
   if (request.limit > 0 && static_cast<std::int64_t>(out.items.size()) > request.limit) {
     out.items.resize(static_cast<std::size_t>(request.limit));
   }
+  // Every page is made from the whole list: cheap enough, and a client that stops costs nothing.
+  const auto size = static_cast<std::int64_t>(out.items.size());
+  const std::int64_t begin = std::clamp<std::int64_t>(request.offset, 0, size);
+  const std::int64_t end = std::min(size, begin + kPageMax);
+  if (end < size) out.next = end;
+  out.items.erase(out.items.begin() + end, out.items.end());
+  out.items.erase(out.items.begin(), out.items.begin() + begin);
   call.answer(out);
 }
 
@@ -269,7 +279,12 @@ void Operations::job_show(const Call& call, const wire::ShowRequest& request) {
     return;
   }
   wire::ShowReply out;
-  for (const planner::Job* job : *jobs) {
+  const auto size = static_cast<std::int64_t>(jobs->size());
+  const std::int64_t begin = std::clamp<std::int64_t>(request.offset, 0, size);
+  const std::int64_t end = std::min(size, begin + kShowPageMax);
+  if (end < size) out.next = end;
+  for (const planner::Job* job : std::span(*jobs).subspan(static_cast<std::size_t>(begin),
+                                                          static_cast<std::size_t>(end - begin))) {
     wire::JobDetail detail;
     detail.spec = *job->spec;
     detail.uid = hex64(job->uid);

@@ -13,7 +13,7 @@ import unittest
 import sandbox
 from sandbox import one_node
 
-FACTS = pathlib.Path("/tmp/facts")
+FACTS = sandbox.work() / "facts"
 
 SYSTEM = """
 * * * * * root {probe} sys-root

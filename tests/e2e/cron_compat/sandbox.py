@@ -55,7 +55,8 @@ def main(needs_cron=True):
 
 
 def work():
-    return pathlib.Path(os.environ[INSIDE])
+    """The folder that everything of a test lies in; it is removed at the end."""
+    return pathlib.Path(os.environ.get(INSIDE, "/nonexistent"))
 
 
 class Host:
@@ -64,14 +65,11 @@ class Host:
     def __init__(self):
         self.log = []  # what arrived at /dev/log
         self.cron = None
-        # The storage of agents, too: nothing is left outside when a test breaks off.
-        scratch = work() / "tmp"
-        scratch.mkdir(mode=0o1777)
-        scratch.chmod(0o1777)
-        daemon.mount("--bind", str(scratch), "/tmp")
-        tempfile.tempdir = "/tmp"
-        self.folder = pathlib.Path("/tmp/host")
+        # Also the storage of agents: nothing is left outside when a test breaks off.
+        self.folder = work() / "t"
         self.folder.mkdir()
+        self.folder.chmod(0o1777)
+        tempfile.tempdir = str(self.folder)
         daemon.make_dev(str(self.folder))
         for path in ("/etc/cron.d", "/var/spool/cron", "/run"):
             daemon.mount("-t", "tmpfs", "tmpfs", path)
