@@ -53,7 +53,7 @@ struct KeyPlaces {
   std::string state_home;   ///< Storage of an agent of this user, with keys/ below.
 };
 
-/// kNotFound lists the places tried. An explicit option or variable that is unreadable is an error
+/// kDenied lists the places tried. An explicit option or variable that is unreadable is an error
 /// of its own.
 [[nodiscard]] Result<std::string> find_key_file(const KeyPlaces& places);
 
