@@ -284,7 +284,15 @@ Status Host::spawn_extra(const process::SpawnPlan& plan) {
   return exec_->spawn(plan);
 }
 
+bool Host::ask_spool(std::int64_t question, const std::string& name) {
+  return has_executor() && exec_->ask_spool(question, name).has_value();
+}
+
 bool Host::handle_extra(const process::ExecEvent& event) {
+  if (const auto* table = std::get_if<process::ExecSpoolFile>(&event)) {
+    if (on_spool_) on_spool_(*table);
+    return true;
+  }
   if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
     return running->run.key.attempt >= kOutboxAttempt;
   }
@@ -377,9 +385,11 @@ void Host::on_refused(const process::ExecRefused& refused) {
   out.detail = refused.text;
   switch (refused.reason) {
     case process::RefuseReason::kSpawnFailed:
-    case process::RefuseReason::kNotReleased:
     case process::RefuseReason::kDuplicate:
       out.reason = model::Reason::kSpawnFailed;
+      break;
+    case process::RefuseReason::kNotReleased:
+      out.reason = model::Reason::kHostCrash;  // of the executor: the slot gets a new attempt
       break;
     case process::RefuseReason::kPolicy:
       out.reason = model::Reason::kPolicy;

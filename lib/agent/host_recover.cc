@@ -72,7 +72,7 @@ model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
       break;
     case process::EndHow::kNotReleased:
       out.kind = model::ReportKind::kUnstarted;
-      out.reason = model::Reason::kSpawnFailed;
+      out.reason = model::Reason::kHostCrash;
       break;
     case process::EndHow::kLate:
       out.kind = model::ReportKind::kUnstarted;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/suggest.h"
 #include "model/glob.h"
 #include "model/selector.h"
@@ -139,34 +140,62 @@ void Operations::dispatch(const wire::Operation& operation, const Call& call) {
   }
 }
 
+/// The same id with another question, or from somebody else, is another request.
+std::string Operations::request_key(const Call& call, const model::Command& command) {
+  const wire::Request& request = call.request();
+  std::string body = request.body;
+  if (const auto* put = std::get_if<model::PutJobs>(&command)) {
+    wire::PutJobsRequest same{put->puts};
+    for (model::JobPut& each : same.puts)
+      each.new_uid = 0;  // drawn afresh by each asking
+    body = wire::encode(same);
+  }
+  const std::string asked = call.caller().name + '\0' + std::to_string(request.op) + '\0' + body;
+  return request.request_id + "#" + std::to_string(stable_hash(asked));
+}
+
 void Operations::submit(const Call& call, model::Command command) {
-  const std::string& request_id = call.request().request_id;
-  if (request_id.empty() || call.request().dry_run) {
-    propose(call, std::move(command));
+  if (call.request().request_id.empty() || call.request().dry_run) {
+    propose(call, std::move(command), {});
+    return;
+  }
+  const std::string key = request_key(call, command);
+  const auto [under_way, is_first] = under_way_.try_emplace(key);
+  if (!is_first) {
+    under_way->second.push_back(call);  // answered together with the first
     return;
   }
   // The same request again gets the first answer. The question stands in the store's queue behind
   // every row that was applied before.
   store_.query([this, call, command = std::move(command),
-                request_id](store::Reader& reader) -> std::function<void()> {
-    auto known = reader.request_reply(request_id);
-    return [this, call, command, known = std::move(known)]() {
+                key](store::Reader& reader) -> std::function<void()> {
+    auto known = reader.request_reply(key);
+    return [this, call, command, key, known = std::move(known)]() {
       if (!known) {
-        call.refuse(known.error());
+        conclude(call, key, [&known](const Call& asked) { asked.refuse(known.error()); });
       } else if (known->has_value()) {
-        call.answer_bytes(**known);
+        conclude(call, key, [&known](const Call& asked) { asked.answer_bytes(**known); });
       } else {
-        propose(call, command);
+        propose(call, command, key);
       }
     };
   });
 }
 
-void Operations::propose(const Call& call, model::Command command) {
+void Operations::conclude(const Call& call, const std::string& key,
+                          const std::function<void(const Call&)>& answer) {
+  answer(call);
+  const auto same = under_way_.extract(key);
+  if (same.empty()) return;
+  for (const Call& again : same.mapped())
+    answer(again);
+}
+
+void Operations::propose(const Call& call, model::Command command, const std::string& key) {
   model::Entry entry;
   entry.at = now_.wall;
   entry.actor = call.caller().name;
-  entry.request_id = call.request().request_id;
+  entry.request_id = key;
   entry.note = call.request().note;
   if (entry.request_id.empty()) entry.request_id = random_hex(random_, 16);
   entry.command = std::move(command);
@@ -181,12 +210,14 @@ void Operations::propose(const Call& call, model::Command command) {
     call.answer(reply);
     return;
   }
-  log_.propose(std::move(entry), [this, call](const planner::Applied& applied) {
-    if (!applied.status) {
-      call.refuse(applied.status.error());
-    } else {
-      call.answer(reply_of(applied, state_, now_.wall));
-    }
+  log_.propose(std::move(entry), [this, call, key](const planner::Applied& applied) {
+    conclude(call, key, [this, &applied](const Call& asked) {
+      if (!applied.status) {
+        asked.refuse(applied.status.error());
+      } else {
+        asked.answer(reply_of(applied, state_, now_.wall));
+      }
+    });
   });
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,7 +103,13 @@ class Operations {
              void (Operations::*handler)(const Call&,
                                          const typename wire::OpTypes<op>::RequestBody&));
   void submit(const Call& call, model::Command command);
-  void propose(const Call& call, model::Command command);
+  /// `key`: of the request, under which its answer is kept; empty: nobody can ask again.
+  void propose(const Call& call, model::Command command, const std::string& key);
+  /// Answers the call, and those that came with the same request meanwhile.
+  void conclude(const Call& call, const std::string& key,
+                const std::function<void(const Call&)>& answer);
+  [[nodiscard]] static std::string request_key(const Call& call,
+                                               const model::Command& command);
 
   // jobs
   void job_put(const Call& call, const wire::PutJobsRequest& request);
@@ -174,6 +181,7 @@ class Operations {
   Now now_;  ///< Of the turn.
   std::list<WaitPoll> wait_polls_;
   std::list<LogPoll> log_polls_;
+  std::map<std::string, std::vector<Call>> under_way_;  ///< By request key; the repetitions.
 };
 
 /// May a key of `role` use this operation at all?

@@ -11,6 +11,7 @@ namespace distcron::agent {
 namespace {
 
 constexpr Millis kPollMax{30'000};
+constexpr Millis kAskAgain{100};
 
 Error no_such_run(const wire::RunRef& ref) {
   if (ref.run_id > 0) {
@@ -273,7 +274,9 @@ void Operations::run_wait(const Call& call, const wire::WaitRequest& request) {
       asked.answer(wire::WaitReply{done, run_item(run)});
       return;
     }
-    const Millis wait = std::min(Millis(request.wait_ms), kPollMax);
+    // It ended while its row was read: nobody will call, so the client soon asks again.
+    const bool has_just_ended = state_.find_live_run(run.run_id) == nullptr;
+    const Millis wait = std::min(Millis(request.wait_ms), has_just_ended ? kAskAgain : kPollMax);
     wait_polls_.push_back(WaitPoll{asked, request, run.run_id, now_.mono + wait});
   });
 }

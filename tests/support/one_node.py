@@ -216,8 +216,10 @@ class OneNode:
             self.ctl("disable", job)
         self.edits.append(time.time())
 
-    def evidence(self, jobs, faults, slack_s=5):
-        """What the checker needs, read once all runs have ended."""
+    def evidence(self, jobs, faults, slack_s=20):
+        """What the checker needs, read once all runs have ended.
+
+        slack_s: a machine that does much else may let a released job wait for its first step."""
         rows, outputs = [], {}
         for job in jobs:
             rows += self.items("history", job.name, "--attempts", "--limit", 1000000)
