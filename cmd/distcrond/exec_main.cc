@@ -43,6 +43,7 @@ constexpr const char* kUsage =
     "  --peer-uid UID     user of the agent; root and the own user may always connect\n"
     "  --peer-gid GID     group that may read output\n"
     "  --peer-user NAME   both of these, as /etc/passwd has them\n"
+    "  --spool-dir DIR    users' crontabs that the agent may ask for (none)\n"
     "  --cgroup DIR|off   cgroup v2 folder for jobs, or none (searched for)\n"
     "  --idle-exit SEC    end after SEC seconds without agent and runs (0: never)\n"
     "  --guard            restart the executor when it dies\n"
@@ -71,6 +72,7 @@ std::string* text_option(ExecOptions& options, std::string_view name) {
   if (name == "--script-dir") return &options.script_dir;
   if (name == "--policy-dir") return &options.policy_dir;
   if (name == "--cgroup") return &options.cgroup;
+  if (name == "--spool-dir") return &options.spool_dir;
   return nullptr;
 }
 

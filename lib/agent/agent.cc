@@ -158,7 +158,9 @@ Status Agent::open_doors() {
   if (options_.watches_crontabs) {
     crontabs_ = std::make_unique<CrontabWatch>(
         CrontabWatch::Facts{options_.crontabs, options_.node_name, cron::host_zone_name()}, state_,
-        *log_, random_);
+        *log_, random_, *host_);
+    host_->set_spool_listener(
+        [this](const process::ExecSpoolFile& table) { crontabs_->on_spool(table, now_); });
   }
   return {};
 }

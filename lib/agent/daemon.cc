@@ -110,6 +110,7 @@ Result<Layout> layout_of(const config::Settings& settings) {
   layout.exec_dir = is_system ? "/var/lib/distcron-exec" : settings.storage.dir + "/exec";
   layout.exec_run_dir = is_system ? "/run/distcron-exec" : settings.runtime_dir + "/exec";
   layout.exec_socket = layout.exec_run_dir + "/exec.sock";
+  if (settings.crontab.watch) layout.spool_dir = settings.crontab.spool_dir;
   DC_TRY(layout.programs_dir, find_programs_dir());
   return layout;
 }

@@ -74,6 +74,14 @@ class Host {
 
   /// Starts a helper of the outbox; its output is thrown away at its end.
   [[nodiscard]] Status spawn_extra(const process::SpawnPlan& plan);
+  /// Asks the executor for users' crontabs, see ExecClient::ask_spool(). False: not there now.
+  [[nodiscard]] bool ask_spool(std::int64_t question, const std::string& name);
+
+  /// Who hears the answers.
+  void set_spool_listener(std::function<void(const process::ExecSpoolFile&)> listener) {
+    on_spool_ = std::move(listener);
+  }
+
   /// Ends every live attempt (the end of an ephemeral agent).
   void kill_all();
   /// Deletes the kept output of a run whose row is gone.
@@ -151,6 +159,7 @@ class Host {
   std::vector<Tombstone> retry_tombstones_;
   std::map<process::RunKey, planner::KillOrder> early_kills_;  ///< Until reconcile().
   std::optional<MonoTime> retry_at_;
+  std::function<void(const process::ExecSpoolFile&)> on_spool_;
 };
 
 /// The plan of one attempt: argv, environment, limits as the job's dialect has them.

@@ -137,6 +137,10 @@ Status start_executor(const Layout& layout, const std::optional<AgentUser>& user
                                  layout.exec_dir,
                                  "--idle-exit",
                                  std::to_string(idle_exit.count())};
+  if (!layout.spool_dir.empty()) {
+    words.emplace_back("--spool-dir");
+    words.push_back(layout.spool_dir);
+  }
   if (user) {
     words.emplace_back("--peer-uid");
     words.push_back(std::to_string(user->uid));

@@ -23,6 +23,7 @@ struct Layout {
   std::string exec_dir;      ///< Output and end records; root:distcron 0750.
   std::string exec_run_dir;  ///< The executor's journal; root's alone.
   std::string exec_socket;
+  std::string spool_dir;     ///< Users' crontabs, where they are followed; else empty.
   std::string programs_dir;  ///< Where distcron-exec and distcron-run lie.
 };
 

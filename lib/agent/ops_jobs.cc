@@ -97,6 +97,8 @@ void Operations::job_put(const Call& call, const wire::PutJobsRequest& request) 
         return;
       }
     }
+    const planner::Job* known = state_.find_job(put.spec.name);
+    if (known != nullptr && known->spec->managed) put.spec.managed = false;  // refused when applied
     if (put.spec.managed) {
       call.refuse(Error{ErrorCode::kInvalid,
                         "job \"" + put.spec.name + "\": `managed` is set by crontab files only", 0,

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "process/packet.h"
+
 namespace distcron::process {
 
 namespace {
@@ -82,11 +84,15 @@ bool event_from(const Message& m, ExecEvent& event) {
     case MessageType::kInventoryDone:
       event = ExecInventoryDone{};
       return true;
+    case MessageType::kSpoolFile:
+      event = ExecSpoolFile{m.a, std::string(m.text), m.code, UniqueFd()};
+      return true;
     case MessageType::kSpawn:
     case MessageType::kKill:
     case MessageType::kAck:
     case MessageType::kRemove:
     case MessageType::kInventory:
+    case MessageType::kSpool:
       return false;
   }
   return false;
@@ -157,6 +163,14 @@ Status ExecClient::inventory() {
   return post({pack(message), UniqueFd()});
 }
 
+Status ExecClient::ask_spool(std::int64_t question, const std::string& name) {
+  Message message;
+  message.type = MessageType::kSpool;
+  message.a = question;
+  message.text = name;
+  return post({pack(message), UniqueFd()});
+}
+
 Status ExecClient::post(Outgoing message) {
   DC_CHECK_OK(flush());
   bool would_block = false;
@@ -170,22 +184,7 @@ Status ExecClient::post(Outgoing message) {
 }
 
 Status ExecClient::try_send(const Outgoing& message, bool& would_block) {
-  iovec part{const_cast<char*>(message.bytes.data()), message.bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  if (message.plan) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* extra = CMSG_FIRSTHDR(&header);
-    extra->cmsg_level = SOL_SOCKET;
-    extra->cmsg_type = SCM_RIGHTS;
-    extra->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = message.plan.get();
-    std::memcpy(CMSG_DATA(extra), &fd, sizeof(fd));
-  }
-  if (::sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
+  if (send_packet(fd_.get(), message.bytes, message.plan.get()) >= 0) return {};
   // ETOOMANYREFS: too many plans are in flight for this user's descriptor limit.
   would_block = errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ETOOMANYREFS;
   if (would_block) return {};
@@ -206,7 +205,8 @@ Result<std::vector<ExecEvent>> ExecClient::read_events() {
   std::vector<ExecEvent> events;
   std::array<std::byte, kMessageBytesMax + 1> bytes{};
   while (events.size() < kEventsPerRead) {
-    const ssize_t got = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    UniqueFd file;
+    const ssize_t got = receive_packet(fd_.get(), bytes, file);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) break;
     if (got <= 0) {
@@ -222,6 +222,7 @@ Result<std::vector<ExecEvent>> ExecClient::read_events() {
         !event_from(message, event)) {
       return fail(ErrorCode::kUnavailable, "cannot understand the executor: other version?");
     }
+    if (auto* table = std::get_if<ExecSpoolFile>(&event)) table->fd = std::move(file);
     events.push_back(std::move(event));
   }
   return events;

@@ -60,8 +60,16 @@ struct ExecEnded {
 
 struct ExecInventoryDone {};
 
-using ExecEvent =
-    std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded, ExecInventoryDone>;
+/// Answer to ask_spool().
+struct ExecSpoolFile {
+  std::int64_t question = 0;
+  std::string name;   ///< Of the table; empty: the list of all names, each ended by NUL.
+  int sys_errno = 0;  ///< Why there is no descriptor. ENOTSUP: this executor serves no spool.
+  UniqueFd fd;        ///< A regular file, open for reading, at its start.
+};
+
+using ExecEvent = std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded,
+                               ExecInventoryDone, ExecSpoolFile>;
 
 class ExecClient {
  public:
@@ -87,6 +95,8 @@ class ExecClient {
   /// Asks for all attempts: Running for the live, Ended or Refused for those not acknowledged,
   /// then InventoryDone.
   [[nodiscard]] Status inventory();
+  /// Asks for a user's crontab, or with an empty name for the names of all. `question` comes back.
+  [[nodiscard]] Status ask_spool(std::int64_t question, const std::string& name);
 
   /// Sends what is queued.
   [[nodiscard]] Status flush();

@@ -22,12 +22,14 @@ constexpr Shape kShapes[] = {
     {MessageType::kAck, true, false},
     {MessageType::kRemove, true, false},
     {MessageType::kInventory, false, false},
+    {MessageType::kSpool, false, true},
     {MessageType::kHello, false, true},
     {MessageType::kStarted, true, false},
     {MessageType::kRunning, true, false},
     {MessageType::kRefused, true, true},
     {MessageType::kEnded, true, false},
     {MessageType::kInventoryDone, false, false},
+    {MessageType::kSpoolFile, false, true},
 };
 
 const Shape* shape_of(std::uint16_t type) {

@@ -23,6 +23,7 @@ enum class MessageType : std::uint16_t {
   kAck = 3,
   kRemove = 4,
   kInventory = 5,  ///< No key.
+  kSpool = 6,      ///< No key. a: number of the question; text: a table's name, or none: all names.
   // executor to agent
   kHello = 16,    ///< code: pid, a: has cgroup, b: starts/s; text: boot id, newline, reason.
   kStarted = 17,  ///< code: stub pid, a: its start time, b: wall us, c: boottime us.
@@ -30,6 +31,7 @@ enum class MessageType : std::uint16_t {
   kRefused = 19,  ///< code: RefuseReason; text: step, newline, text.
   kEnded = 20,    ///< code: 1 when there is a record.
   kInventoryDone = 21,
+  kSpoolFile = 22,  ///< As kSpool; code: errno. With a descriptor of the table, or of a list.
 };
 
 /// Why nothing of an attempt has run. kSetup: `text` is "setup_STEP: system's words", `step` the

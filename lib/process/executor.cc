@@ -21,7 +21,9 @@
 
 #include "process/end_record.h"
 #include "process/exec_socket.h"
+#include "process/exec_spool.h"
 #include "process/failpoint.h"
+#include "process/packet.h"
 #include "process/proc_tree.h"
 #include "process/stub.h"
 #include "process/user_lookup.h"
@@ -277,32 +279,22 @@ void Executor::read_agent() {
 /// False when there is nothing more to read now.
 bool Executor::read_message(std::vector<Request>& spawns) {
   std::array<std::byte, kMessageBytesMax + 1> bytes{};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  iovec part{bytes.data(), bytes.size()};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(agent_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  Request request;
+  const ssize_t got = receive_packet(agent_.get(), bytes, request.plan);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {
     drop_agent();
     return false;
-  }
-  Request request;
-  const cmsghdr* extra = CMSG_FIRSTHDR(&header);
-  if (extra != nullptr && extra->cmsg_level == SOL_SOCKET && extra->cmsg_type == SCM_RIGHTS &&
-      extra->cmsg_len == CMSG_LEN(sizeof(int))) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(extra), sizeof(fd));
-    request.plan.reset(fd);
   }
   const std::span<const std::byte> packet(bytes.data(), static_cast<std::size_t>(got));
   if (!decode_message(packet, request.message)) {
     exec_log("dropped the agent: it sent a message that is not one");
     drop_agent();
     return false;
+  }
+  if (request.message.type == MessageType::kSpool) {
+    answer_spool(request.message.a, request.message.text);
+    return static_cast<bool>(agent_);
   }
   request.message.text = {};
   if (request.message.type == MessageType::kSpawn) {
@@ -326,7 +318,18 @@ void Executor::send_hello() {
   post(hello);
 }
 
-void Executor::post(const Message& message) {
+void Executor::answer_spool(std::int64_t question, std::string_view name) {
+  SpoolAnswer found = name.empty() ? list_spool(options_.spool_dir)
+                                   : open_spool_table(options_.spool_dir, name);
+  Message answer;
+  answer.type = MessageType::kSpoolFile;
+  answer.code = found.sys_errno;
+  answer.a = question;
+  answer.text = name;
+  post(answer, std::move(found.fd));
+}
+
+void Executor::post(const Message& message, UniqueFd file) {
   if (!agent_) return;
   if (outgoing_.size() >= kOutgoingMax) {
     exec_log("dropped the agent: it does not read");
@@ -335,20 +338,19 @@ void Executor::post(const Message& message) {
   }
   std::array<std::byte, kMessageBytesMax> bytes{};
   const std::size_t size = encode_message(message, bytes);
-  if (outgoing_.empty() &&
-      ::send(agent_.get(), bytes.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-    return;
-  }
-  outgoing_.emplace_back(reinterpret_cast<const char*>(bytes.data()), size);
+  Outgoing packet{std::string(reinterpret_cast<const char*>(bytes.data()), size), std::move(file)};
+  if (outgoing_.empty() && send_packet(agent_.get(), packet.bytes, packet.file.get()) >= 0) return;
+  outgoing_.push_back(std::move(packet));
 }
 
 void Executor::flush() {
   if (!agent_) return;
   const bool had_queue = !outgoing_.empty();
   while (!outgoing_.empty()) {
-    const std::string& packet = outgoing_.front();
-    if (::send(agent_.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-      if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) break;
+    const Outgoing& packet = outgoing_.front();
+    if (send_packet(agent_.get(), packet.bytes, packet.file.get()) < 0) {
+      const bool is_full = errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+      if (is_full || errno == ETOOMANYREFS) break;
       drop_agent();
       return;
     }

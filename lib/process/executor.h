@@ -31,6 +31,7 @@ struct ExecOptions {
   std::string script_dir;  ///< Empty: run_dir/scripts.
   std::string policy_dir = "/etc/distcron/policy.d";
   std::string cgroup;  ///< Empty: search; "off"; or a cgroup folder.
+  std::string spool_dir;  ///< Users' crontabs that the agent may read; empty: none.
   std::int64_t peer_uid = -1;
   std::int64_t peer_gid = -1;  ///< Group that may read output; -1: unchanged.
   int listener = -1;           ///< An already listening socket, or -1.
@@ -65,6 +66,11 @@ class Executor {
     UniqueFd release;
   };
 
+  struct Outgoing {
+    std::string bytes;
+    UniqueFd file;
+  };
+
   struct Request {
     Message message;
     UniqueFd plan;
@@ -84,7 +90,8 @@ class Executor {
   void handle(const Message& message);
   void send_hello();
   void send_inventory();
-  void post(const Message& message);
+  void answer_spool(std::int64_t question, std::string_view name);
+  void post(const Message& message, UniqueFd file = UniqueFd());
   void flush();
   void refuse(RunKey key, int reason, std::string_view step, std::string_view text);
 
@@ -124,7 +131,7 @@ class Executor {
   std::map<RunKey, Run> runs_;
   std::map<std::int32_t, RunKey> by_pid_;
   std::set<std::pair<std::int64_t, RunKey>> timers_;  ///< Next look at a run, boottime us.
-  std::deque<std::string> outgoing_;
+  std::deque<Outgoing> outgoing_;
   std::int64_t idle_since_us_ = 0;
   std::int64_t starting_ = 0;  ///< Stubs of the batch in hand, not in runs_ yet.
   std::int64_t starts_per_s_ = 0;

@@ -316,12 +316,14 @@ void Executor::handle(const Message& message) {
       send_inventory();
       return;
     case MessageType::kSpawn:
+    case MessageType::kSpool:
     case MessageType::kHello:
     case MessageType::kStarted:
     case MessageType::kRunning:
     case MessageType::kRefused:
     case MessageType::kEnded:
     case MessageType::kInventoryDone:
+    case MessageType::kSpoolFile:
       return;
   }
 }

@@ -13,6 +13,7 @@ struct ListRequest {
   std::string node;
   std::string sort = "name";  ///< name next last failures
   std::int64_t limit = 0;     ///< 0: no limit.
+  std::int64_t offset = 0;    ///< Skips so many: JobList::next of the page before.
 };
 
 DC_VISIT(ListRequest, m) {
@@ -22,6 +23,7 @@ DC_VISIT(ListRequest, m) {
   visit(Field{"node", ""}, m.node);
   visit(Field{"sort", ""}, m.sort);
   visit(Field{"limit", ""}, m.limit);
+  visit(Field{"offset", ""}, m.offset);
 }
 
 struct JobItem {
@@ -64,20 +66,24 @@ DC_VISIT(JobItem, m) {
 
 struct JobList {
   std::vector<JobItem> items;
+  std::optional<std::int64_t> next;  ///< Offset of the next page.
 };
 
 DC_VISIT(JobList, m) {
   visit(Field{"items", ""}, m.items);
+  visit(Field{"next", ""}, m.next);
 }
 
 struct ShowRequest {
   JobTargets targets;
   std::optional<std::int64_t> version;
+  std::int64_t offset = 0;  ///< Skips so many: ShowReply::next of the page before.
 };
 
 DC_VISIT(ShowRequest, m) {
   visit(Field{"targets", ""}, m.targets);
   visit(Field{"version", ""}, m.version);
+  visit(Field{"offset", ""}, m.offset);
 }
 
 struct JobDetail {
@@ -110,10 +116,12 @@ DC_VISIT(JobDetail, m) {
 
 struct ShowReply {
   std::vector<JobDetail> items;
+  std::optional<std::int64_t> next;  ///< Offset of the next page.
 };
 
 DC_VISIT(ShowReply, m) {
   visit(Field{"items", ""}, m.items);
+  visit(Field{"next", ""}, m.next);
 }
 
 struct NextRequest {
