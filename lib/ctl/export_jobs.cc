@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,7 +64,12 @@ Outcome run(const Options& o, Context& context) {
   if (request.targets.names.empty() && request.targets.selector.empty()) {
     request.targets.all = true;
   }
-  DC_TRY(const wire::ShowReply reply, context.client.request<wire::Op::kJobShow>(request));
+  wire::ShowReply reply;
+  do {
+    DC_TRY(wire::ShowReply page, context.client.request<wire::Op::kJobShow>(request));
+    request.offset = page.next.value_or(0);
+    std::move(page.items.begin(), page.items.end(), std::back_inserter(reply.items));
+  } while (request.offset > 0);
   if (!o.dir.empty()) return write_dir(reply.items, o, context);
   std::vector<model::JobSpec> specs;
   for (const wire::JobDetail& job : reply.items)

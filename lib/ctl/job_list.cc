@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,16 @@ Table job_table(const std::vector<wire::JobItem>& items, const Output& out) {
   return table;
 }
 
+Answer<wire::JobList> list_all_pages(wire::ListRequest request, Context& context) {
+  wire::JobList all;
+  do {
+    DC_TRY(wire::JobList page, context.client.request<wire::Op::kJobList>(request));
+    request.offset = page.next.value_or(0);
+    std::move(page.items.begin(), page.items.end(), std::back_inserter(all.items));
+  } while (request.offset > 0);
+  return all;
+}
+
 Outcome print_once(const Options& o, Context& context) {
   wire::ListRequest request;
   DC_TRY(request.targets, make_targets(o.targets, context, false));
@@ -86,7 +97,7 @@ Outcome print_once(const Options& o, Context& context) {
   request.user = o.user;
   request.sort = o.sort;
   request.limit = o.limit;
-  DC_TRY(const wire::JobList reply, context.client.request<wire::Op::kJobList>(request));
+  DC_TRY(const wire::JobList reply, list_all_pages(request, context));
   Output& out = context.out;
   std::vector<std::string> texts;
   if (out.is_json()) {
