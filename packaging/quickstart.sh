@@ -162,6 +162,5 @@ cat <<'NEXT'
   a lasting agent:    build/bin/distcrond --set storage.dir=$HOME/distcron
   all commands:       build/bin/distcronctl help
   the tests:          tests/run.sh
-  a second host:      distcronctl node join-token          (README.md, "Joining hosts")
 NEXT
 echo
