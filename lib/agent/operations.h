@@ -108,8 +108,7 @@ class Operations {
   /// Answers the call, and those that came with the same request meanwhile.
   void conclude(const Call& call, const std::string& key,
                 const std::function<void(const Call&)>& answer);
-  [[nodiscard]] static std::string request_key(const Call& call,
-                                               const model::Command& command);
+  [[nodiscard]] static std::string request_key(const Call& call, const model::Command& command);
 
   // jobs
   void job_put(const Call& call, const wire::PutJobsRequest& request);
@@ -152,6 +151,7 @@ class Operations {
 
   /// Finds the run that `ref` names, then calls `found` (or refuses the call).
   void with_run(const Call& call, const wire::RunRef& ref, Found found);
+  void kill_runs_of(const Call& call, const std::vector<const planner::Job*>& jobs);
   void kill_now(const Call& call, const wire::KillRequest& request,
                 const std::vector<std::int64_t>& ids);
   /// False: nothing to say yet.

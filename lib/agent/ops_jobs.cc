@@ -114,6 +114,21 @@ void Operations::job_put(const Call& call, const wire::PutJobsRequest& request) 
   submit(call, std::move(command));
 }
 
+void Operations::kill_runs_of(const Call& call, const std::vector<const planner::Job*>& jobs) {
+  model::KillRuns kills;
+  for (const planner::Job* job : jobs) {
+    for (const model::Run* run : state_.live_runs_of(job->uid)) {
+      kills.run_ids.push_back(run->run_id);
+    }
+  }
+  if (kills.run_ids.empty() || call.request().dry_run) return;
+  model::Entry entry;
+  entry.at = now_.wall;
+  entry.actor = call.caller().name;
+  entry.command = std::move(kills);
+  log_.propose(std::move(entry), [](const planner::Applied&) {});
+}
+
 void Operations::job_remove(const Call& call, const wire::RemoveRequest& request) {
   auto jobs = resolve(call.caller(), request.targets);
   if (!jobs) {
@@ -122,19 +137,9 @@ void Operations::job_remove(const Call& call, const wire::RemoveRequest& request
   }
   model::RemoveJobs command;
   command.keep_history = request.keep_history;
-  model::KillRuns kills;
-  for (const planner::Job* job : *jobs) {
+  for (const planner::Job* job : *jobs)
     command.names.push_back(job->spec->name);
-    for (const model::Run* run : state_.live_runs_of(job->uid))
-      kills.run_ids.push_back(run->run_id);
-  }
-  if (request.kill && !kills.run_ids.empty() && !call.request().dry_run) {
-    model::Entry entry;
-    entry.at = now_.wall;
-    entry.actor = call.caller().name;
-    entry.command = std::move(kills);
-    log_.propose(std::move(entry), [](const planner::Applied&) {});
-  }
+  if (request.kill) kill_runs_of(call, *jobs);
   submit(call, std::move(command));
 }
 
@@ -155,19 +160,9 @@ void Operations::job_enable(const Call& call, const wire::EnableRequest& request
   model::SetEnabled command;
   command.enabled = request.enabled;
   command.until = request.until;
-  model::KillRuns kills;
-  for (const planner::Job* job : *jobs) {
+  for (const planner::Job* job : *jobs)
     command.names.push_back(job->spec->name);
-    for (const model::Run* run : state_.live_runs_of(job->uid))
-      kills.run_ids.push_back(run->run_id);
-  }
-  if (request.kill && !kills.run_ids.empty() && !call.request().dry_run) {
-    model::Entry entry;
-    entry.at = now_.wall;
-    entry.actor = call.caller().name;
-    entry.command = std::move(kills);
-    log_.propose(std::move(entry), [](const planner::Applied&) {});
-  }
+  if (request.kill) kill_runs_of(call, *jobs);
   submit(call, std::move(command));
 }
 
