@@ -157,7 +157,7 @@ void CrontabWatch::on_timer(const Now& now) {
 }
 
 void CrontabWatch::rescan(const Now& now) {
-  scan_.emplace();
+  scan_ = Scan{};
   other_daemon_runs_ = is_cron_daemon_running();
   if (other_daemon_runs_) {
     scan_->complaints.emplace_back(
