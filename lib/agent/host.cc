@@ -15,7 +15,7 @@ constexpr Seconds kWallWaitMax{1};     // wait for the wall clock to reach the s
 constexpr Millis kConnectPause{50};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
-constexpr std::int64_t kStartsPerSecondDefault = 500;  // until the executor has measured its own
+constexpr std::int64_t kStartsPerSecondDefault = 100;  // until the executor has measured its own
 
 process::RunKey key_of(const model::Run& run) {
   return process::RunKey{run.run_id, run.attempt};

@@ -2,12 +2,13 @@
 // LD_PRELOAD: while the file named by FSYNC_SHIM_TRIGGER exists, writes to and syncs of a file
 // whose path holds FSYNC_SHIM_FILE fail with EIO, as a broken disk does.
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <dlfcn.h>
+#include <stdio.h>
 
 static int is_broken(int fd) {
   const char* trigger = getenv("FSYNC_SHIM_TRIGGER");

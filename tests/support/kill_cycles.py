@@ -81,9 +81,9 @@ def run(agent_cycles, executor_cycles, both_cycles):
             print(f"cycle {number + 1}/{len(kinds)}: {kind} "
                   f"{faults[-1].end - faults[-1].begin:.1f} s", flush=True)
         length = time.time() - begin
-        node.disable(*(job.name for job in jobs))
         for job in jobs:
-            job.active_until = node.edits[-2]
+            node.disable(job.name)
+            job.active_until, job.edit_s = node.edits[-2], node.edits[-1] - node.edits[-2]
         one_node.wait_until(lambda: not node.items("history", "--active"), RUN_S + 90,
                             "all runs have ended")
         evidence = node.evidence(jobs, faults)

@@ -37,6 +37,7 @@ class Job:
     concurrency: str = "forbid"
     retry: int = 0
     checks_output: bool = False
+    edit_s: float = 0  # how long the edit took that ended it
 
 
 @dataclasses.dataclass
@@ -204,7 +205,8 @@ class Checker:
         """On the oracle's grid and beside the border of the time in which the job was there."""
         if job is None or slot % step_of(job.schedule) != 0:
             return False
-        return job.active_from - EDIT_GRACE_S <= slot <= job.active_until + EDIT_GRACE_S
+        return job.active_from - EDIT_GRACE_S <= slot <= (
+            job.active_until + job.edit_s + EDIT_GRACE_S)
 
     def are_retries(self, job, starts):
         """Distinct, increasing attempts, each after the end of the one before."""

@@ -7,11 +7,12 @@
 //   END run attempt code lines t
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <stdio.h>
 
 enum { kLine = 64, kBatch = 1024, kTickNs = 50 * 1000 * 1000 };
 

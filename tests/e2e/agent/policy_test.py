@@ -57,7 +57,8 @@ class ConcurrencyTest(WithNode):
         one_node.wait_until(lambda: len(cls.node.items("history", "queue")) >= 6, 60, "six slots")
         for policy in policies:
             cls.node.disable(policy)
-            cls.jobs[policy].active_until = cls.node.edits[-2]
+            begin, end = cls.node.edits[-2:]
+            cls.jobs[policy].active_until, cls.jobs[policy].edit_s = begin, end - begin
         one_node.wait_until(lambda: not cls.node.items("history", *policies, "--active"), 90,
                             "all runs have ended")
 
