@@ -319,8 +319,8 @@ void Executor::send_hello() {
 }
 
 void Executor::answer_spool(std::int64_t question, std::string_view name) {
-  SpoolAnswer found = name.empty() ? list_spool(options_.spool_dir)
-                                   : open_spool_table(options_.spool_dir, name);
+  SpoolAnswer found =
+      name.empty() ? list_spool(options_.spool_dir) : open_spool_table(options_.spool_dir, name);
   Message answer;
   answer.type = MessageType::kSpoolFile;
   answer.code = found.sys_errno;

@@ -30,7 +30,7 @@ struct ExecOptions {
   std::string state_dir;
   std::string script_dir;  ///< Empty: run_dir/scripts.
   std::string policy_dir = "/etc/distcron/policy.d";
-  std::string cgroup;  ///< Empty: search; "off"; or a cgroup folder.
+  std::string cgroup;     ///< Empty: search; "off"; or a cgroup folder.
   std::string spool_dir;  ///< Users' crontabs that the agent may read; empty: none.
   std::int64_t peer_uid = -1;
   std::int64_t peer_gid = -1;  ///< Group that may read output; -1: unchanged.

@@ -51,6 +51,10 @@ def main(needs_cron=True):
             ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
              "--mount-proc", "--propagation", "private", sys.executable, *sys.argv],
             env={**os.environ, INSIDE: work}, check=False)
+        if done.returncode != 0:  # the folder goes now
+            for log in sorted(pathlib.Path(work).glob("t/*/agent.log")):
+                lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+                print(log, *lines[-30:], sep="\n  ")
     sys.exit(done.returncode)
 
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -133,7 +134,8 @@ ExecEvent ExecHost::wait_for(const std::function<bool(const ExecEvent&)>& wanted
     if (auto sent = client_->flush(); !sent) throw std::runtime_error(sent.error().message);
     auto events = client_->read_events();
     if (!events) throw std::runtime_error(events.error().message);
-    seen.insert(seen.end(), events->begin(), events->end());
+    seen.insert(seen.end(), std::make_move_iterator(events->begin()),
+                std::make_move_iterator(events->end()));
     if (!events->empty()) continue;
     if (Clock::now() > end) throw std::runtime_error("no such event in time");
     pollfd ready{client_->fd(),
