@@ -196,6 +196,11 @@ void free(void*) {}
   __builtin_trap();
 }
 
+/// clang names these two where it would end the process for an exception.
+[[noreturn]] void* __cxa_begin_catch(void*) {
+  __builtin_trap();
+}
+
 /// Destructors of globals never run: the process ends by _exit.
 int __cxa_atexit(void (*)(void*), void*, void*) {
   return 0;
@@ -206,7 +211,10 @@ int __cxa_atexit(void (*)(void*), void*, void*) {
 }  // extern "C"
 
 namespace std {
-[[noreturn]] void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept {
+[[gnu::noreturn]] void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept {
+  __builtin_trap();
+}
+[[gnu::noreturn]] void terminate() noexcept {
   __builtin_trap();
 }
 }  // namespace std
