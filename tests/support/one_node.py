@@ -104,13 +104,14 @@ class OneNode:
             "DISTCRON_KEY": str(self.storage / "keys/admin.key"), "NO_COLOR": "1"}
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
         self.start()
         return self
 
     def __exit__(self, kind, value, trace):
         if self.agent and self.agent.poll() is None:
-            if kind is None and not self.waits_for_executor:
-                self.end_runs()
+            if kind is not None or not self.waits_for_executor:
+                self.end_runs(must_end=kind is None)
             self.stop()
         left = self.left_over(60 if self.waits_for_executor and kind is None else 0)
         for pid in left:
@@ -125,11 +126,15 @@ class OneNode:
         else:
             print(f"left for inspection: {self.folder}")
 
-    def end_runs(self):
-        """No job may outlive the test."""
-        for item in self.items("history", "--active", "--limit", 1000000):
-            self.ctl("kill", item["run_id"], "--signal", "KILL", check=False)
-        wait_until(lambda: not self.items("history", "--active"), 60, "all runs have ended")
+    def end_runs(self, must_end):
+        """No job may outlive the test, also when that has failed already."""
+        try:
+            for item in self.items("history", "--active", "--limit", 1000000):
+                self.ctl("kill", item["run_id"], "--signal", "KILL", check=False)
+            wait_until(lambda: not self.items("history", "--active"), 60, "all runs have ended")
+        except (AssertionError, RuntimeError, ValueError, subprocess.TimeoutExpired):
+            if must_end:
+                raise
 
     def left_over(self, seconds):
         """Pids whose arguments name our folder, once none is left or the time is over."""
