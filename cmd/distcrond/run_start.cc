@@ -214,6 +214,7 @@ namespace std {
 [[gnu::noreturn]] void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept {
   __builtin_trap();
 }
+
 [[gnu::noreturn]] void terminate() noexcept {
   __builtin_trap();
 }

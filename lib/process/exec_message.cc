@@ -17,18 +17,12 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    {MessageType::kSpawn, true, false},
-    {MessageType::kKill, true, false},
-    {MessageType::kAck, true, false},
-    {MessageType::kRemove, true, false},
-    {MessageType::kInventory, false, false},
-    {MessageType::kSpool, false, true},
-    {MessageType::kHello, false, true},
-    {MessageType::kStarted, true, false},
-    {MessageType::kRunning, true, false},
-    {MessageType::kRefused, true, true},
-    {MessageType::kEnded, true, false},
-    {MessageType::kInventoryDone, false, false},
+    {MessageType::kSpawn, true, false},      {MessageType::kKill, true, false},
+    {MessageType::kAck, true, false},        {MessageType::kRemove, true, false},
+    {MessageType::kInventory, false, false}, {MessageType::kSpool, false, true},
+    {MessageType::kHello, false, true},      {MessageType::kStarted, true, false},
+    {MessageType::kRunning, true, false},    {MessageType::kRefused, true, true},
+    {MessageType::kEnded, true, false},      {MessageType::kInventoryDone, false, false},
     {MessageType::kSpoolFile, false, true},
 };
 
