@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 namespace distcron::agent {
@@ -15,7 +16,9 @@ constexpr Seconds kWallWaitMax{1};     // wait for the wall clock to reach the s
 constexpr Millis kConnectPause{50};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
-constexpr std::int64_t kStartsPerSecondDefault = 100;  // until the executor has measured its own
+/// Starts that a busy host can be expected to make. The executor's own measure is of forks, many
+/// times what of them comes to an exec when all that it has forked wants the processor at once.
+constexpr std::int64_t kStartsPerSecondMax = 100;
 
 process::RunKey key_of(const model::Run& run) {
   return process::RunKey{run.run_id, run.attempt};
@@ -50,8 +53,10 @@ void Host::on_order(const planner::Order& order, const Now& now) {
 
 MonoTime Host::start_limit(MonoTime start_at) const {
   std::int64_t rate = hello_ ? hello_->starts_per_s : 0;
-  if (rate <= 0) rate = kStartsPerSecondDefault;
-  const std::int64_t herd_ms = static_cast<std::int64_t>(timers_.size()) * 1000 / rate;
+  if (rate <= 0 || rate > kStartsPerSecondMax) rate = kStartsPerSecondMax;
+  // All that is under way counts, also what waits in the executor: a herd that was refused once
+  // would else come back with hardly any time and be refused again.
+  const std::int64_t herd_ms = live_count() * 1000 / rate;
   const Millis slack = std::min<Millis>(Millis(kStartSlack) + Millis(herd_ms), kStartSlackMax);
   return start_at + slack;
 }
@@ -208,7 +213,10 @@ void Host::on_timer(const Now& now) {
     timers_.erase(timers_.begin());
     const auto found = tasks_.find(key);
     if (found != tasks_.end() && found->second.phase == Phase::kArmed) {
-      start(key, found->second, now);
+      // The first of a herd share the processor with all that are started after them.
+      Task& task = found->second;
+      task.start_by = std::max(task.start_by, start_limit(task.start_at));
+      start(key, task, now);
     }
   }
 }

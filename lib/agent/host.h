@@ -137,6 +137,7 @@ class Host {
   [[nodiscard]] model::HostReport ended_report(process::RunKey key, const model::Run& run,
                                                const process::EndRecord& record,
                                                const std::shared_ptr<const model::JobSpec>& spec);
+  /// Latest time to start one of `herd` attempts that are due together.
   [[nodiscard]] MonoTime start_limit(MonoTime start_at) const;
 
   HostFacts facts_;
