@@ -2,6 +2,8 @@
 // Start and system calls of the small programs of the benchmarks. On x86-64 they do without the C
 // library, whose start-up costs more than all they do; elsewhere they use it. Such a program
 // defines run(argc, argv, envp), which returns its exit status. One thread, no allocation.
+#pragma once
+
 #ifndef DISTCRON_BENCH_START_H
 #define DISTCRON_BENCH_START_H
 
