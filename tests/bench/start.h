@@ -4,9 +4,6 @@
 // defines run(argc, argv, envp), which returns its exit status. One thread, no allocation.
 #pragma once
 
-#ifndef DISTCRON_BENCH_START_H
-#define DISTCRON_BENCH_START_H
-
 static int run(long argc, char** argv, char** envp);
 
 #ifdef DISTCRON_NO_LIBC
@@ -43,6 +40,4 @@ __asm__(
 int main(int argc, char** argv, char** envp) {
   return run(argc, argv, envp);
 }
-#endif
-
 #endif
