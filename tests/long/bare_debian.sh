@@ -40,6 +40,7 @@ if [ -z "$mirror" ]; then
 fi
 
 bare=$(mktemp -d /tmp/distcron-bare.XXXXXX)
+chmod 0755 "$bare"  # it becomes /, which every user must be able to enter
 cleanup() {
   if [ "$keep" = yes ]; then echo "left: $bare"; else rm -rf --one-file-system "$bare"; fi
 }
@@ -81,6 +82,7 @@ before=$(listing)
 inside() {
   unshare --mount --pid --fork --kill-child bash -c '
     root=$1; shift
+    mount --bind "$root" "$root"  # a mount of its own, so that tests can make namespaces in it
     mount -t proc proc "$root/proc"
     mount -t tmpfs tmpfs "$root/run"
     mount -t tmpfs tmpfs "$root/dev/shm" 2>/dev/null || true

@@ -45,11 +45,15 @@ def main(needs_cron=True):
         why = "needs root for namespaces"
     if why:
         one_node.skip(why)
+    namespaces = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+                  "--mount-proc", "--propagation", "private"]
+    probe = subprocess.run([*namespaces, "true"], check=False, capture_output=True, text=True)
+    if probe.returncode != 0:
+        one_node.skip(f"cannot make namespaces: {probe.stderr.strip()}")
     with tempfile.TemporaryDirectory(prefix="distcron-sandbox.") as work:
         os.chmod(work, 0o755)
         done = subprocess.run(
-            ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-             "--mount-proc", "--propagation", "private", sys.executable, *sys.argv],
+            [*namespaces, sys.executable, *sys.argv],
             env={**os.environ, INSIDE: work}, check=False)
         if done.returncode != 0:  # the folder goes now
             for log in sorted(pathlib.Path(work).glob("t/*/agent.log")):
