@@ -116,7 +116,7 @@ Status make_directories(const Layout& layout, const std::optional<AgentUser>& us
   const bool is_root = ::geteuid() == 0;
   std::optional<AgentUser> exec_owner;
   if (is_root) exec_owner = AgentUser{0, user ? user->gid : 0};
-  DC_CHECK_OK(make_dir(layout.storage_dir, user ? 0711 : 0700, is_root ? user : std::nullopt));
+  DC_CHECK_OK(make_dir(layout.storage_dir, is_root ? 0711 : 0700, is_root ? user : std::nullopt));
   DC_CHECK_OK(make_dir(layout.runtime_dir, 0755, is_root ? user : std::nullopt));
   DC_CHECK_OK(make_dir(layout.keys_dir, 0750, exec_owner));
   DC_CHECK_OK(make_dir(layout.exec_dir, 0750, exec_owner));

@@ -70,7 +70,7 @@ class KillTreeTest(unittest.TestCase):
         if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
             self.skipTest("cannot make a mount namespace")
         with one_node.OneNode(prefix=["unshare", "-m", "sh", "-c",
-                                      'mount -t tmpfs -o ro none /sys/fs/cgroup && exec "$@"',
+                                      'mount -t tmpfs -o ro none /sys/fs/cgroup; exec "$@"',
                                       "sh"]) as node:
             status = node.ctl("cluster", "status", "-o", "json").stdout
             self.assertNotIn('"cgroup":"cgroup2"', status)
