@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -91,19 +92,13 @@ std::string spool_fault(int sys_errno) {
   return std::strerror(sys_errno);
 }
 
-}  // namespace
-
-bool is_cron_daemon_running() {
-  for (const char* pid_file : {"/run/crond.pid", "/run/cron.pid", "/var/run/crond.pid"}) {
-    std::ifstream file(pid_file);
-    long pid = 0;
-    if (!(file >> pid) || pid <= 0) continue;
-    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
-    std::string name;
-    if (comm >> name && (name == "cron" || name == "crond")) return true;
-  }
-  return false;
+std::optional<std::string> read_text(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
+
+}  // namespace
 
 CrontabWatch::CrontabWatch(Facts facts, planner::State& state, LogPipe& log, Random& random,
                            Host& host)
@@ -158,7 +153,7 @@ void CrontabWatch::on_timer(const Now& now) {
 
 void CrontabWatch::rescan(const Now& now) {
   scan_ = Scan{};
-  other_daemon_runs_ = is_cron_daemon_running();
+  other_daemon_runs_ = cron::is_cron_daemon_running(read_text);
   if (other_daemon_runs_) {
     scan_->complaints.emplace_back(
         "a cron daemon is running: jobs of crontab files stay disabled, so that nothing runs "

@@ -97,7 +97,4 @@ class CrontabWatch {
   std::vector<std::string> complaints_;
 };
 
-/// Whether a cron daemon of the host is alive (its pid file, and that process's name).
-[[nodiscard]] bool is_cron_daemon_running();
-
 }  // namespace distcron::agent

@@ -107,4 +107,16 @@ std::optional<std::string> check_table_stat(Dialect dialect, TableKind kind,
   return kind == TableKind::kUser ? check_debian_user(facts) : check_debian_system(facts);
 }
 
+bool is_cron_daemon_running(const ReadFile& read_file) {
+  for (const char* pid_file : {"/run/crond.pid", "/run/cron.pid", "/var/run/crond.pid"}) {
+    const auto pid = read_file(pid_file);
+    if (!pid) continue;
+    const std::string digits = pid->substr(0, pid->find_first_not_of("0123456789"));
+    if (digits.empty()) continue;
+    const auto name = read_file("/proc/" + digits + "/comm");
+    if (name && (*name == "cron\n" || *name == "crond\n")) return true;
+  }
+  return false;
+}
+
 }  // namespace distcron::cron

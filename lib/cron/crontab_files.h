@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,5 +35,11 @@ struct StatFacts {
 /// Why the daemon refuses to read the file, in words; nullopt when it reads it.
 [[nodiscard]] std::optional<std::string> check_table_stat(Dialect dialect, TableKind kind,
                                                           const StatFacts& facts);
+
+/// Text of a file; nullopt when it cannot be read.
+using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
+
+/// Whether a cron daemon of this host is alive: its pid file, and the name of that process.
+[[nodiscard]] bool is_cron_daemon_running(const ReadFile& read_file);
 
 }  // namespace distcron::cron

@@ -8,6 +8,7 @@
 
 #include "config/crontab_import.h"
 #include "config/job_file.h"
+#include "cron/crontab_files.h"
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/crontab_source.h"
@@ -80,16 +81,11 @@ bool is_live_table(const std::string& path) {
          path.rfind("/var/spool/cron/", 0) == 0;
 }
 
-/// Whether a cron daemon of this host is alive: its pid file, and that process's name.
 bool is_cron_running(Context& context) {
-  for (const char* pid_file : {"/run/crond.pid", "/run/cron.pid"}) {
-    const auto pid = context.host.read_file(pid_file);
-    if (!pid) continue;
-    const std::string digits = pid->substr(0, pid->find_first_not_of("0123456789"));
-    const auto name = context.host.read_file("/proc/" + digits + "/comm");
-    if (!digits.empty() && name && (*name == "cron\n" || *name == "crond\n")) return true;
-  }
-  return false;
+  return cron::is_cron_daemon_running([&context](const std::string& path) {
+    auto text = context.host.read_file(path);
+    return text ? std::optional<std::string>(std::move(*text)) : std::nullopt;
+  });
 }
 
 Report read_report(const std::vector<CrontabSource>& sources, const Options& o,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Assignments, commands with %, and file rules: the parts that need no schedule.
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -222,6 +224,28 @@ TEST_SUITE("cron") {
     facts.links = 2;
     CHECK_FALSE(reason(Dialect::kDebian, TableKind::kSystem, facts).empty());
     CHECK(reason(Dialect::kCronie, TableKind::kSystem, facts).empty());
+  }
+
+  TEST_CASE("a cron daemon is alive when its pid file names a process called so") {
+    std::map<std::string, std::string> files;
+    const auto runs = [&files] {
+      return is_cron_daemon_running([&files](const std::string& path) {
+        const auto at = files.find(path);
+        return at == files.end() ? std::nullopt : std::optional(at->second);
+      });
+    };
+
+    CHECK_FALSE(runs());
+    files["/run/cron.pid"] = "123\n";
+    CHECK_FALSE(runs());
+    files["/proc/123/comm"] = "bash\n";
+    CHECK_FALSE(runs());
+    files["/proc/123/comm"] = "cron\n";
+    CHECK(runs());
+    files = {{"/run/crond.pid", "7"}, {"/proc/7/comm", "crond\n"}};
+    CHECK(runs());
+    files = {{"/run/crond.pid", "nonsense"}, {"/proc//comm", "crond\n"}};
+    CHECK_FALSE(runs());
   }
 }
 
