@@ -105,7 +105,7 @@ int refuse_talk(int, const pam_message**, pam_response**, void*) {
 const pam_conv talk = {refuse_talk, nullptr};
 
 int open_session(const PlanView& plan, bool is_root, const UserInfo& info) {
-  if (!is_root || !plan.has(distcron::process::kPlanCompatCron)) return 0;
+  if (!is_root || !plan.has(distcron::process::kPlanPam)) return 0;
   if (::access("/etc/pam.d/cron", F_OK) != 0) return 0;
   if (::pam_start("cron", info.name.data(), &talk, &session) != PAM_SUCCESS) return EPERM;
   (void)::pam_set_item(session, PAM_TTY, "cron");

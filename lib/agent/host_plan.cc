@@ -80,6 +80,7 @@ process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
   }
   plan.split_output = spec.output_split;
   plan.compat_cron = spec.compat != model::Compat::kNative;
+  plan.pam = spec.compat == model::Compat::kDebian || spec.compat == model::Compat::kCronie;
   plan.cronie_env = spec.compat == model::Compat::kCronie;
   plan.no_new_privs = spec.no_new_privs;
   plan.created_elsewhere = !spec.origin_host.empty() && spec.origin_host != facts.node_name;

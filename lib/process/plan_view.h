@@ -46,9 +46,10 @@ enum PlanFlag : std::uint32_t {
   kPlanNoNewPrivs = 8U,
   kPlanCreatedElsewhere = 16U,
   kPlanLeaveOrphans = 32U,
+  kPlanPam = 64U,
 };
 
-inline constexpr std::uint32_t kPlanFlagsAll = 63U;
+inline constexpr std::uint32_t kPlanFlagsAll = 127U;
 
 struct PlanHeader {
   std::uint32_t magic = kPlanMagic;

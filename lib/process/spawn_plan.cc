@@ -71,6 +71,7 @@ std::uint32_t flags_of(const SpawnPlan& plan) {
   if (plan.no_new_privs) flags |= kPlanNoNewPrivs;
   if (plan.created_elsewhere) flags |= kPlanCreatedElsewhere;
   if (plan.orphans == Orphans::kLeave) flags |= kPlanLeaveOrphans;
+  if (plan.pam) flags |= kPlanPam;
   return flags;
 }
 

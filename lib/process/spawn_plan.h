@@ -56,7 +56,8 @@ struct SpawnPlan {
   std::int64_t start_by_boottime_us = 0;                ///< Checked last before exec; 0: none.
   std::int64_t output_max_bytes = kOutputBytesDefault;  ///< Per stream; head and tail are kept.
   bool split_output = false;       ///< stderr into a stream of its own, else joined to stdout.
-  bool compat_cron = false;        ///< No NO_NEW_PRIVS, capabilities untouched, PAM service cron.
+  bool compat_cron = false;        ///< No NO_NEW_PRIVS, capabilities untouched, cron's environment.
+  bool pam = false;                ///< A session of the PAM service cron, where there is one.
   bool cronie_env = false;         ///< With compat_cron: USER is set too, a bad home is an error.
   bool no_new_privs = true;        ///< Ignored with compat_cron.
   bool created_elsewhere = false;  ///< Policy: the job came from the cluster, not from this host.

@@ -84,6 +84,20 @@ TEST_SUITE("agent") {
     CHECK(make_plan(spec, run(), facts()).user == "alice");
     CHECK(make_plan(spec, run(), own).user.empty());
   }
+
+  TEST_CASE("only jobs of Debian's cron and of cronie get a session of PAM") {
+    model::JobSpec spec;
+    spec.argv = {"/bin/true"};
+    const auto wants_pam = [&spec](model::Compat compat) {
+      spec.compat = compat;
+      return make_plan(spec, run(), facts()).pam;
+    };
+
+    CHECK(wants_pam(model::Compat::kDebian));
+    CHECK(wants_pam(model::Compat::kCronie));
+    CHECK_FALSE(wants_pam(model::Compat::kSupercronic));
+    CHECK_FALSE(wants_pam(model::Compat::kNative));
+  }
 }
 
 }  // namespace distcron::agent
