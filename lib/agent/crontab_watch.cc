@@ -7,8 +7,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -94,8 +94,9 @@ std::string spool_fault(int sys_errno) {
 
 std::optional<std::string> read_text(const std::string& path) {
   std::ifstream file(path);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) return std::nullopt;
+  return text.str();
 }
 
 }  // namespace
