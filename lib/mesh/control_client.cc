@@ -23,7 +23,7 @@ namespace distcron::mesh {
 namespace {
 
 constexpr int kProbeMs = 2'000;
-constexpr int kCutsOfRefusal = 2;
+constexpr std::uint32_t kZapDenied = 400;  // RFC 27; other codes are troubles of the agent
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
 
@@ -133,13 +133,14 @@ class ZmqControlClient final : public ControlClient {
     const std::string monitor = "inproc://control-monitor-" + std::to_string(++sessions_);
     ::zmq_socket_monitor(socket_.handle(), monitor.c_str(),
                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED |
-                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+                             ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
     monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
     monitor_.set(zmq::sockopt::linger, 0);
     monitor_.connect(monitor);
     is_open_ = false;
     is_lost_ = false;
+    is_refused_ = false;
+    is_foreign_ = false;
     cuts_ = 0;
     socket_.connect(endpoint_);
   }
@@ -148,10 +149,7 @@ class ZmqControlClient final : public ControlClient {
     const auto until = std::chrono::steady_clock::now() + timeout;
     while (true) {
       const auto left = std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
-      if (left <= Millis(0)) {
-        return fail(ErrorCode::kTimeout, "no answer from " + endpoint_ + " within " +
-                                             std::to_string(timeout.count()) + " ms");
-      }
+      if (left <= Millis(0)) return fail(too_late(timeout));
       std::array<zmq::pollitem_t, 2> items{zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
                                            zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
       zmq::poll(items.data(), items.size(), left);
@@ -160,14 +158,24 @@ class ZmqControlClient final : public ControlClient {
         if (socket_.recv(reply, zmq::recv_flags::dontwait)) return reply.to_string();
       }
       if ((items[1].revents & ZMQ_POLLIN) == 0) continue;
+      const int cuts = cuts_;
       if (!read_monitor()) continue;
-      if (is_lost_) {
-        return fail(ErrorCode::kTimeout, "the connection to " + endpoint_ +
-                                             " broke before the answer came; the request may "
-                                             "have taken effect");
-      }
       DC_CHECK_OK(refusal());
+      // The socket connects anew by itself; that is of no use where nobody listens any more.
+      if (cuts_ > cuts) DC_CHECK_OK(probe(endpoint_));
     }
+  }
+
+  Error too_late(Millis timeout) const {
+    const std::string within = " within " + std::to_string(timeout.count()) + " ms";
+    if (is_open_ || cuts_ == 0) {
+      return Error{ErrorCode::kTimeout, "no answer from " + endpoint_ + within, 0, {}};
+    }
+    return Error{
+        ErrorCode::kUnavailable,
+        "cannot open a session with the agent at " + endpoint_ + within + ": it cut " +
+            std::to_string(cuts_) + " connections",
+        0, "either it is overloaded, or the server_key of the key file is of another cluster"};
   }
 
   /// Takes one event of the session; false when none waits.
@@ -177,25 +185,40 @@ class ZmqControlClient final : public ControlClient {
     if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return false;
     static_cast<void>(monitor_.recv(address, zmq::recv_flags::dontwait));
     std::uint16_t kind = 0;
+    std::uint32_t value = 0;
     std::memcpy(&kind, event.data(), sizeof kind);
+    std::memcpy(&value, event.data<char>() + sizeof kind, sizeof value);
     if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       is_open_ = true;
     } else if (is_open_) {
       is_lost_ = true;
-    } else {
-      cuts_ += kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? kCutsOfRefusal : 1;
+    } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && value == kZapDenied) {
+      is_refused_ = true;
+    } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+      is_foreign_ = true;
+    } else if (kind == ZMQ_EVENT_DISCONNECTED) {
+      ++cuts_;
     }
     return true;
   }
 
-  /// A server that cannot read our handshake (a wrong server_key) cuts the connection without a
-  /// word; so does one that is just stopping. Whether it listens, and a second cut, tell them
-  /// apart.
+  /// Only the agent's word about the key is a refusal. A connection that is cut before it is open
+  /// says nothing: the agent may be stopping, or be too busy to answer in time.
   Status refusal() const {
-    if (is_open_ || cuts_ == 0) return {};
-    if (cuts_ < kCutsOfRefusal) return probe(endpoint_);
-    return fail_hint(ErrorCode::kDenied, "the agent at " + endpoint_ + " refuses this key",
-                     "the key is not known there, or its server_key is of another cluster");
+    if (is_lost_) {
+      return fail(ErrorCode::kTimeout, "the connection to " + endpoint_ +
+                                           " broke before the answer came; the request may have "
+                                           "taken effect");
+    }
+    if (is_refused_) {
+      return fail_hint(ErrorCode::kDenied, "the agent at " + endpoint_ + " refuses this key",
+                       "the key is not known there; distcronctl login gets one of your own");
+    }
+    if (is_foreign_) {
+      return fail_hint(ErrorCode::kUnavailable, "what listens at " + endpoint_ + " is no agent",
+                       "another endpoint: --endpoint or DISTCRON_ENDPOINT");
+    }
+    return {};
   }
 
   std::string endpoint_;
@@ -206,7 +229,9 @@ class ZmqControlClient final : public ControlClient {
   std::int64_t sessions_ = 0;
   bool is_open_ = false;
   bool is_lost_ = false;  ///< The session ended, or answers to it are no longer waited for.
-  int cuts_ = 0;          ///< Connections that ended before the handshake did.
+  bool is_refused_ = false;
+  bool is_foreign_ = false;
+  int cuts_ = 0;  ///< Connections that ended before the handshake did.
 };
 
 }  // namespace

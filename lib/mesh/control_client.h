@@ -22,9 +22,10 @@ class ControlClient {
   virtual ~ControlClient() = default;
 
   /// Sends and waits for the reply. kInvalid: more than the 4 MiB that are taken. kDenied: the
-  /// agent refuses the key. kTimeout: no reply in time, or the agent went away before it came; the
-  /// request may have taken effect. kUnavailable: the agent has gone. After any of them the next
-  /// request begins a new session, so that no late reply is taken for its own.
+  /// agent says that it does not know the key. kTimeout: no reply in time, or the agent went away
+  /// before it came; the request may have taken effect. kUnavailable: the agent has gone, or opened
+  /// no session in time; the request was not sent. After any of them the next request begins a new
+  /// session, so that no late reply is taken for its own.
   [[nodiscard]] virtual Result<std::string> request(std::string_view bytes, Millis timeout) = 0;
 };
 

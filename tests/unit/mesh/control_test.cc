@@ -92,7 +92,7 @@ TEST_SUITE("mesh") {
           static_cast<fs::perms>(0666));
   }
 
-  TEST_CASE("an unknown key and a wrong server key are refused quickly, and others are served") {
+  TEST_CASE("an unknown key is refused quickly, a wrong server key in time; others are served") {
     const test::TempDir temp;
     const KeyPair known = key_pair();
     Door door({ipc(temp)}, {known.public_key});
@@ -100,17 +100,53 @@ TEST_SUITE("mesh") {
     wrong_server.server_key = key_pair().public_key;
 
     const auto unknown = ask(ipc(temp), door.key_file(key_pair()), "hello");
-    const auto astray = ask(ipc(temp), wrong_server, "hello");
+    const auto astray = ask(ipc(temp), wrong_server, "hello", Millis(500));
     const auto served = ask(ipc(temp), door.key_file(known), "hello");
     door.stop();
 
     REQUIRE_FALSE(unknown.has_value());
     CHECK(unknown.error().code == ErrorCode::kDenied);
     REQUIRE_FALSE(astray.has_value());
-    CHECK(astray.error().code == ErrorCode::kDenied);
+    CHECK(astray.error().code == ErrorCode::kUnavailable);
+    CHECK(astray.error().hint.find("server_key") != std::string::npos);
     CHECK(served.has_value());
     CHECK(door.served() == 1);
     CHECK(door.counters().refused_keys == 1);
+  }
+
+  TEST_CASE("connections that are cut before they are open are no refusal of the key") {
+    const test::TempDir temp;
+    const KeyPair known = key_pair();
+    const Door door({"ipc://" + temp.file("next.sock")}, {known.public_key});
+    Result<std::string> reply = fail(ErrorCode::kInvalid, "not asked");
+    std::thread asking;
+    {
+      UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      temp.file("control.sock").copy(static_cast<char*>(address.sun_path), 107);
+      REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+              0);
+      REQUIRE(::listen(listener.get(), 16) == 0);
+      const timeval patience{5, 0};
+      ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      asking =
+          std::thread([&] { reply = ask(ipc(temp), door.key_file(known), "hi", Millis(20'000)); });
+      // Those that say something are sessions, the others only look whether somebody listens.
+      for (int cuts = 0; cuts < 4;) {
+        const UniqueFd visitor(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!visitor) break;  // it gave up
+        std::array<char, 64> greeting{};
+        if (::recv(visitor.get(), greeting.data(), greeting.size(), 0) > 0) ++cuts;
+      }
+      // At no time there is nobody who listens.
+      fs::rename(temp.file("next.sock"), temp.file("control.sock"));
+    }
+    asking.join();
+
+    CAPTURE(reply.has_value() ? "" : reply.error().message);
+    REQUIRE(reply.has_value());
+    CHECK(*reply == known.public_key + " hi");
   }
 
   TEST_CASE("without an answer to the question of keys nobody is let in") {
