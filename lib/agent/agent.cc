@@ -171,7 +171,7 @@ void Agent::put_key(const std::string& name, const std::string& public_key, mode
   model::Entry entry;
   entry.at = now_.wall;
   entry.actor = "host:" + options_.node_name;
-  entry.command = model::PutKey{model::AccessKey{name, public_key, role, {}, {}}};
+  entry.command = model::PutKey{model::AccessKey{name, public_key, role, {}, {}, {}}};
   log_->propose(std::move(entry), [](const planner::Applied&) {});
 }
 

@@ -19,6 +19,7 @@ struct AccessKey {
   Role role = Role::kViewer;
   TextList run_as;   ///< Users its jobs may run as; empty: none but for admin: all.
   std::string jobs;  ///< Glob of the jobs it may touch; empty: all.
+  std::string host;  ///< Its role counts for jobs pinned to this host; a viewer of all else.
 };
 
 DC_VISIT(AccessKey, c) {
@@ -27,6 +28,7 @@ DC_VISIT(AccessKey, c) {
   visit(Field{"role", "role"}, c.role);
   visit(Field{"run_as", "users that its jobs may run as"}, c.run_as);
   visit(Field{"jobs", "glob of the jobs that it may touch"}, c.jobs);
+  visit(Field{"host", "host whose jobs are its only ones"}, c.host);
 }
 
 struct PutKey {

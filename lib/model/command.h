@@ -12,15 +12,17 @@
 #include <vector>
 
 #include "model/access_commands.h"
+#include "model/fleet_commands.h"
 #include "model/job_commands.h"
 #include "model/run_commands.h"
 
 namespace distcron::model {
 
 /// The number of a command in the log is its place here: append only.
-using Command =
-    std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled, TriggerRun,
-                 Decide, HostReports, KillRuns, PutKey, RemoveKey, PutSetting, PruneRuns>;
+using Command = std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled,
+                             TriggerRun, Decide, HostReports, KillRuns, PutKey, RemoveKey,
+                             PutSetting, PruneRuns, AddNode, SetNode, DrainNode, UndrainNode,
+                             RemoveNode, PutToken, RemoveToken, Pause, Resume, RaiseIncarnation>;
 
 /// One entry of the log.
 struct Entry {

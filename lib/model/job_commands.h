@@ -34,7 +34,11 @@ struct PutNode {
   std::string boot_id;
   std::string address;
   std::string version;
-  TextMap labels;
+  TextMap labels;           ///< Of its configuration.
+  TextList mesh_addresses;  ///< Empty: as before; so for the next two.
+  TextList mesh_keys;
+  std::int32_t feature_level = 0;
+  std::int64_t start_rate = 0;
 };
 
 DC_VISIT(PutNode, c) {
@@ -44,6 +48,10 @@ DC_VISIT(PutNode, c) {
   visit(Field{"address", ""}, c.address);
   visit(Field{"version", ""}, c.version);
   visit(Field{"labels", ""}, c.labels);
+  visit(Field{"mesh_addresses", ""}, c.mesh_addresses);
+  visit(Field{"mesh_keys", ""}, c.mesh_keys);
+  visit(Field{"feature_level", ""}, c.feature_level);
+  visit(Field{"start_rate", ""}, c.start_rate);
 }
 
 /// Reported by people and scripts as 5 (conflict) when it does not fit what is stored.

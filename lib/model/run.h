@@ -72,6 +72,8 @@ struct Run {
   std::int32_t starts = 0;                   ///< Attempts of which a process was started.
   std::optional<WallTime> first_started_at;  ///< Of all attempts; max_runtime counts from here.
   std::vector<Fact> facts;                   ///< The decision, as `explain` shows it.
+  std::int32_t shards = 0;        ///< Of the slot; 0: one run on one host, not bound to it.
+  bool possible_overlap = false;  ///< An attempt was given up that may have gone on.
   friend bool operator==(const Run&, const Run&) = default;
 };
 
@@ -118,6 +120,8 @@ void visit_fields(T& r, Visitor&& visit) {
   visit(Field{"facts", "the decision"}, r.facts);
   visit(Field{"starts", "attempts that were started"}, r.starts);
   visit(Field{"first_started_at", "when the first of them started"}, r.first_started_at);
+  visit(Field{"shards", "number of shards"}, r.shards);
+  visit(Field{"possible_overlap", "whether two attempts may have met"}, r.possible_overlap);
 }
 
 }  // namespace distcron::model

@@ -33,12 +33,20 @@ DC_VISIT(TriggerRun, c) {
   visit(Field{"force", ""}, c.force);
 }
 
-enum class Action : std::uint8_t { kClaim, kQueue, kSkip, kMiss, kCancel, kReplace };
+enum class Action : std::uint8_t {
+  kClaim,
+  kQueue,
+  kSkip,
+  kMiss,
+  kCancel,
+  kReplace,
+  kGiveUp,  ///< The attempt is lost: another one or unknown, as the guarantee says.
+};
 
 template <>
 struct EnumNames<Action> {
-  static constexpr std::array<std::string_view, 6> kNames{"claim", "queue",  "skip",
-                                                          "miss",  "cancel", "replace"};
+  static constexpr std::array<std::string_view, 7> kNames{"claim",  "queue",   "skip",   "miss",
+                                                          "cancel", "replace", "give_up"};
 };
 
 /// What the planner decided about one slot; the reasons are data, `explain` reads them.
@@ -55,6 +63,7 @@ struct Decision {
   std::int64_t node_id = 0;
   WallTime start_at{};  ///< Claim: not before. Queue: earliest next look.
   std::vector<Fact> facts;
+  std::int32_t shards = 0;  ///< Of a new slot; `node_id` is then the host of the shard.
 };
 
 DC_VISIT(Decision, c) {
@@ -70,6 +79,7 @@ DC_VISIT(Decision, c) {
   visit(Field{"node_id", ""}, c.node_id);
   visit(Field{"start_at", ""}, c.start_at);
   visit(Field{"facts", ""}, c.facts);
+  visit(Field{"shards", ""}, c.shards);
 }
 
 /// All slots of the job up to and including `cursor` are decided.

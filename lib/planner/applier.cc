@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "model/selector.h"
-
 namespace distcron::planner {
 
 using model::Reason;
@@ -53,68 +51,6 @@ Status Applier::run(const model::InitCluster& command) {
   return {};
 }
 
-Status Applier::run(const model::PutNode& command) {
-  if (command.id <= 0 || command.name.empty()) {
-    return fail(ErrorCode::kInvalid, "cannot add a node: it needs a positive id and a name");
-  }
-  for (const auto& [id, node] : state_.nodes) {
-    if (id != command.id && node.name == command.name) {
-      return fail(ErrorCode::kConflict, "cannot add node \"" + command.name +
-                                            "\": the name belongs to node " + std::to_string(id));
-    }
-  }
-  const auto known = state_.nodes.find(command.id);
-  const bool is_new = known == state_.nodes.end();
-  const bool has_booted = !is_new && known->second.boot_id != command.boot_id;
-  const Node node{.id = command.id,
-                  .name = command.name,
-                  .boot_id = command.boot_id,
-                  .address = command.address,
-                  .version = command.version,
-                  .labels = command.labels};
-  state_.nodes[command.id] = node;
-  out_.changes.nodes.push_back(node);
-  item(command.name, is_new ? "created" : "updated");
-  event(is_new       ? "node.joined"
-        : has_booted ? "node.booted"
-                     : "node.restarted",
-        command.name, command.version);
-  // To join is not to boot: a job that is already there was not meant for it.
-  if (has_booted) start_reboot_runs(node);
-  for (const auto& [uid, ids] : state_.runs_of)
-    state_.wake_queued(uid);
-  return {};
-}
-
-void Applier::start_reboot_runs(const Node& node) {
-  for (const auto& [name, uid] : state_.names) {
-    const Job& job = state_.job(uid)->job;
-    bool wants_boot = false;
-    for (const cron::Schedule& schedule : job.schedules) {
-      wants_boot = wants_boot || schedule.kind == cron::ScheduleKind::kReboot;
-    }
-    if (!wants_boot || !job.spec->enabled) continue;
-    const std::string& origin_host = job.spec->origin_host;
-    if (!origin_host.empty() && origin_host != node.name) continue;
-    if (!model::matches(job.spec->on, node.name, node.labels)) continue;
-    model::Run run;
-    run.run_id = state_.next_run_id++;
-    run.job_uid = uid;
-    run.job = name;
-    run.job_version = job.version;
-    run.origin = "reboot:" + std::to_string(node.id) + ":" + node.boot_id;
-    run.scheduled_at = entry_.at;
-    run.trigger = model::Trigger::kReboot;
-    run.node_id = node.id;
-    run.node = node.name;
-    run.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
-    run.created_at = entry_.at;
-    run.facts.push_back({"schedule", true, "@reboot: host " + node.name + " was booted"});
-    put(run);
-    state_.add_run(std::move(run));
-  }
-}
-
 Status Applier::run(const model::PutKey& command) {
   const model::AccessKey& key = command.key;
   if (key.name.empty() || key.public_key.size() != 40) {
@@ -148,8 +84,13 @@ Status Applier::run(const model::RemoveKey& command) {
 }
 
 Status Applier::run(const model::PutSetting& command) {
-  if (command.key.empty() || command.key == kTermSetting) {
+  if (command.key.empty() || command.key.starts_with(kInternalPrefix)) {
     return fail(ErrorCode::kInvalid, "cannot change setting \"" + command.key + "\"");
+  }
+  const bool is_odd = command.value == "3" || command.value == "5" || command.value == "7";
+  if (command.key == kVotersSetting && !is_odd) {
+    return fail_hint(ErrorCode::kInvalid, "voters: \"" + command.value + "\" is not possible",
+                     "one of: 3, 5, 7");
   }
   const auto found = state_.settings.find(command.key);
   const bool is_same = found != state_.settings.end() && found->second == command.value;
@@ -203,6 +144,13 @@ void Applier::note_end(const model::Run& run) {
 void Applier::put_setting(std::string key, std::string value) {
   state_.settings[key] = value;
   out_.changes.settings.emplace_back(std::move(key), std::move(value));
+}
+
+void Applier::drop_setting(std::string_view key) {
+  const auto found = state_.settings.find(key);
+  if (found == state_.settings.end()) return;
+  out_.changes.removed_settings.push_back(found->first);
+  state_.settings.erase(found);
 }
 
 void Applier::item(std::string_view name, std::string_view action, std::int64_t version,

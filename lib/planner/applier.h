@@ -26,12 +26,45 @@ class Applier {
 
   // applier.cc
   Status run(const model::InitCluster& command);
-  Status run(const model::PutNode& command);
   Status run(const model::PutKey& command);
   Status run(const model::RemoveKey& command);
   Status run(const model::PutSetting& command);
   Status run(const model::PruneRuns& command);
+  // apply_nodes.cc
+  Status run(const model::PutNode& command);
+  Status run(const model::AddNode& command);
+  Status run(const model::SetNode& command);
+  Status run(const model::DrainNode& command);
+  Status run(const model::UndrainNode& command);
+  Status run(const model::RemoveNode& command);
+  Status run(const model::PutToken& command);
+  Status run(const model::RemoveToken& command);
+  Status run(const model::Pause& command);
+  Status run(const model::Resume& command);
+  Status run(const model::RaiseIncarnation& command);
+  [[nodiscard]] Result<Node*> find_member(std::int64_t id);
+  [[nodiscard]] Status check_joining(const model::AddNode& command) const;
+  [[nodiscard]] Status check_token(const model::AddNode& command) const;
+  void use_token(const std::string& id);
+  void add_host_key(std::string_view user, const Node& node, const std::string& public_key,
+                    std::optional<model::Role> role);
+  void drop_keys_of(const Node& node);
   void start_reboot_runs(const Node& node);
+  void wake_all_queued();
+
+  void put_node(const Node& node) { out_.changes.nodes.push_back(node); }
+
+  void node_item(const Node& node, std::string_view action);
+
+  // apply_losses.cc
+  void bury(Node& node, bool leaves);
+  /// The attempt is given up: the run gets another one or ends, as its guarantee says.
+  void lose(LiveRun& live, model::RunState state, model::Reason reason);
+  void lose_runs_of(std::int64_t node_id, model::RunState state, model::Reason reason);
+  void doubt(LiveRun& live);
+  void hold_place(const model::Run& run);
+  void release_hold(std::int64_t run_id);
+  void release_holds_of(std::int64_t node_id);
 
   // apply_jobs.cc
   Status run(const model::PutJobs& command);
@@ -82,6 +115,7 @@ class Applier {
   void finish(LiveRun& live, model::RunState state, model::Reason reason);
   void note_end(const model::Run& run);
   void put_setting(std::string key, std::string value);
+  void drop_setting(std::string_view key);
   void item(std::string_view name, std::string_view action, std::int64_t version = 0,
             std::int64_t run_id = 0);
   void event(std::string_view type, std::string_view object, std::string_view text);

@@ -53,6 +53,10 @@ bool Applier::is_stale(const Decision& decision, JobTurn& turn) {
   } else {
     const LiveRun* live = state_.live(decision.run_id);
     if (live == nullptr || live->run.job_uid != job.uid) return true;
+    if (decision.action == Action::kGiveUp) {
+      return !is_busy(live->run.state) || decision.attempt != live->run.attempt ||
+             decision.node_id != live->run.node_id;
+    }
     const bool is_queued = live->run.state == RunState::kQueued;
     if (decision.action != Action::kReplace && !is_queued) return true;
     if (decision.action == Action::kClaim && decision.attempt != live->run.attempt + 1) return true;
@@ -151,6 +155,7 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
     fresh.origin = "schedule";
     fresh.scheduled_at = decision.scheduled_at;
     fresh.shard = decision.shard;
+    fresh.shards = decision.shards;
     fresh.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
     fresh.term = term;
     fresh.created_at = entry_.at;
@@ -184,6 +189,13 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
       break;
     case Action::kCancel:
       finish(*live, RunState::kCancelled, decision.reason);
+      break;
+    case Action::kGiveUp:
+      if (decision.run_id == 0) {
+        finish(*live, RunState::kUnknown, decision.reason);
+      } else {
+        lose(*live, RunState::kUnknown, decision.reason);
+      }
       break;
     case Action::kReplace:
       break;

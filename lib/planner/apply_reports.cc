@@ -58,6 +58,10 @@ void Applier::take(const HostReport& report, std::int64_t node_id) {
   if (live != nullptr && report.attempt > live->run.attempt) return;  // never given to anybody
   const bool is_current = live != nullptr && report.attempt == live->run.attempt &&
                           node_id == live->run.node_id && is_busy(live->run.state);
+  const auto hold = state_.holds.find(report.run_id);
+  const bool frees = is_end && hold != state_.holds.end() && hold->second.node_id == node_id &&
+                     report.attempt >= hold->second.attempt;
+  if (frees) release_hold(report.run_id);
   if (is_end) {
     out_.orders.emplace_back(
         EndCommitted{.run_id = report.run_id, .attempt = report.attempt, .node_id = node_id});
@@ -108,9 +112,12 @@ void Applier::take_ended(LiveRun& live, const HostReport& report) {
   // The host knows that it was told to, not why.
   const bool was_told = reason == Reason::kNone || reason == Reason::kUser;
   if (report.outcome == RunState::kKilled && was_told) {
-    reason = asked == Reason::kReplaced ? Reason::kReplaced : Reason::kUser;
+    const bool is_known = asked == Reason::kReplaced || asked == Reason::kHostShutdown;
+    reason = is_known ? asked : Reason::kUser;
   }
-  if (!wants_retry(run, report)) {
+  HostReport judged = report;
+  if (reason == Reason::kHostShutdown) judged.reason = reason;
+  if (!wants_retry(run, judged)) {
     finish(live, model::is_final(report.outcome) ? report.outcome : RunState::kUnknown, reason);
     return;
   }
@@ -171,7 +178,8 @@ void Applier::take_unstarted(LiveRun& live, const HostReport& report) {
     return finish(live, has_started ? RunState::kKilled : RunState::kMissed,
                   has_started ? Reason::kReplaced : Reason::kSuperseded);
   }
-  if (asked != Reason::kNone && asked != Reason::kEdited) {
+  const bool goes_elsewhere = asked == Reason::kHostDown;  // its host is drained
+  if (asked != Reason::kNone && asked != Reason::kEdited && !goes_elsewhere) {
     return finish(live, RunState::kCancelled, asked);
   }
   if (entry == nullptr) return finish(live, RunState::kCancelled, Reason::kRemoved);
@@ -187,7 +195,8 @@ void Applier::take_unstarted(LiveRun& live, const HostReport& report) {
   const std::int64_t wait = std::min<std::int64_t>(run.attempt - 1, kRefusedWaitMaxSeconds);
   run.not_before =
       entry_.at + (is_spawn_retry ? model::retry_wait(spec, run.attempt + 1, report.random)
-                                  : Millis{asked == Reason::kEdited ? 0 : wait * 1000});
+                                  : Millis{asked != Reason::kNone ? 0 : wait * 1000});
+  if (goes_elsewhere) return next_attempt(live, RunState::kMissed, asked);
   if (asked == Reason::kEdited) return next_attempt(live, RunState::kCancelled, asked);
   next_attempt(live, RunState::kMissed, report.reason);
 }

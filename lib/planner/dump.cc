@@ -132,12 +132,11 @@ std::string dump_of(const StateData& state) {
   }
   for (const auto& [id, node] : state.nodes) {
     out.line("node");
-    out.field("id", id);
-    out.field("name", node.name);
-    out.field("boot_id", node.boot_id);
-    out.field("address", node.address);
-    out.field("version", node.version);
-    out.field("labels", node.labels);
+    out.fields(node);
+  }
+  for (const auto& [id, token] : state.tokens) {
+    out.line("token");
+    out.fields(token);
   }
   for (const auto& [key, value] : state.settings) {
     out.line("setting");

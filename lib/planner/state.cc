@@ -2,6 +2,7 @@
 #include "planner/state.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "planner/applier.h"
@@ -48,7 +49,13 @@ void State::load_node(Node node) {
   impl_->nodes[id] = std::move(node);
 }
 
+void State::load_token(JoinToken token) {
+  std::string id = token.id;
+  impl_->tokens[std::move(id)] = std::move(token);
+}
+
 void State::load_setting(std::string key, std::string value) {
+  impl_->load_hold(key, value);
   impl_->settings[std::move(key)] = std::move(value);
 }
 
@@ -114,17 +121,22 @@ struct Touched {
 
   void add(const model::PutNode&) { is_all = true; }  // may boot any job
 
-  void add(const model::InitCluster&) {}
-
-  void add(const model::PutKey&) {}
-
-  void add(const model::RemoveKey&) {}
-
-  void add(const model::PutSetting&) {}
-
   void add(const model::PruneRuns& command) {
     runs.insert(command.run_ids.begin(), command.run_ids.end());
   }
+
+  // These may end or wake any run.
+  void add(const model::DrainNode&) { is_all = true; }
+
+  void add(const model::UndrainNode&) { is_all = true; }
+
+  void add(const model::RemoveNode&) { is_all = true; }
+
+  void add(const model::RaiseIncarnation&) { is_all = true; }
+
+  // The rest touches only what is copied anyway.
+  template <class Command>
+  void add(const Command& /*command*/) {}
 };
 
 /// A copy of the touched jobs with their live runs, and of everything that is small.
@@ -132,7 +144,9 @@ StateData scratch_copy(const StateData& whole, Touched touched) {
   StateData copy;
   copy.keys = whole.keys;
   copy.nodes = whole.nodes;
+  copy.tokens = whole.tokens;
   copy.settings = whole.settings;
+  copy.holds = whole.holds;
   copy.cluster = whole.cluster;
   copy.next_run_id = whole.next_run_id;
   copy.next_job_id = whole.next_job_id;
@@ -225,9 +239,46 @@ std::vector<model::AccessKey> State::keys() const {
 
 std::vector<Node> State::nodes() const {
   std::vector<Node> out;
+  for (const auto& item : impl_->nodes) {
+    if (model::is_member(item.second)) out.push_back(item.second);
+  }
+  return out;
+}
+
+std::vector<Node> State::all_nodes() const {
+  std::vector<Node> out;
   for (const auto& item : impl_->nodes)
     out.push_back(item.second);
   return out;
+}
+
+const Node* State::find_node(std::int64_t id) const {
+  const auto found = impl_->nodes.find(id);
+  return found != impl_->nodes.end() ? &found->second : nullptr;
+}
+
+const Node* State::find_node(std::string_view name_or_id) const {
+  if (const Node* node = impl_->member(name_or_id)) return node;
+  std::int64_t id = 0;
+  const char* const end = name_or_id.data() + name_or_id.size();
+  const auto [stop, error] = std::from_chars(name_or_id.data(), end, id);
+  return error == std::errc{} && stop == end ? impl_->member(id) : nullptr;
+}
+
+std::vector<JoinToken> State::tokens() const {
+  std::vector<JoinToken> out;
+  for (const auto& item : impl_->tokens)
+    out.push_back(item.second);
+  return out;
+}
+
+std::optional<WallTime> State::paused_until(WallTime now) const {
+  if (!impl_->is_paused(now)) return std::nullopt;
+  return wall_from_micros(impl_->number_setting(kPausedSetting, 0));
+}
+
+std::int64_t State::wanted_voters() const {
+  return impl_->number_setting(kVotersSetting, 5);
 }
 
 const Cluster& State::cluster() const {
@@ -243,7 +294,7 @@ std::optional<std::string> State::setting(std::string_view key) const {
 
 std::map<std::string, std::string> State::settings() const {
   std::map<std::string, std::string> out(impl_->settings.begin(), impl_->settings.end());
-  out.erase(std::string(kTermSetting));
+  std::erase_if(out, [](const auto& item) { return item.first.starts_with(kInternalPrefix); });
   return out;
 }
 

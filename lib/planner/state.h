@@ -13,126 +13,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
-#include "cron/cron.h"
-#include "model/command.h"
-#include "model/run.h"
+#include "planner/changes.h"
 
 namespace distcron::planner {
-
-using LogIndex = std::int64_t;
-
-/// A stored job. Everything that planning needs lies in `spec`, which is shared and never changes:
-/// a new version is a new object.
-struct Job {
-  std::int64_t id = 0;
-  std::uint64_t uid = 0;
-  std::int64_t version = 0;
-  std::shared_ptr<const model::JobSpec> spec;
-  std::vector<cron::Schedule> schedules;  ///< Compiled from spec, seeded by uid.
-  WallTime cursor{};                      ///< Slots up to and including this are decided.
-  WallTime created_at{};
-  WallTime updated_at{};
-  std::string updated_by;
-  std::optional<WallTime> disabled_until;
-  std::optional<WallTime> last_started_at;
-  std::optional<WallTime> last_ended_at;
-  model::RunState last_state = model::RunState::kQueued;  ///< kQueued: never ended.
-  std::int64_t last_run_id = 0;
-  std::int32_t failures = 0;  ///< Consecutive, since the last ok.
-  std::string source_text;
-};
-
-struct Node {
-  std::int64_t id = 0;
-  std::string name;
-  std::string boot_id;
-  std::string address;
-  std::string version;
-  model::TextMap labels;
-};
-
-struct Cluster {
-  std::string name;
-  std::string cluster_id;
-  std::int64_t incarnation = 0;
-  std::string tz;
-};
-
-/// Rows that one apply changed; the store writes them with the entry's index in one transaction.
-struct Changes {
-  LogIndex index = 0;
-  std::vector<Job> jobs;                    ///< Insert or replace.
-  std::vector<std::uint64_t> new_versions;  ///< uids in `jobs` whose version row is to be kept.
-  std::vector<std::uint64_t> removed_jobs;
-  std::vector<std::uint64_t> removed_history;  ///< Jobs whose final runs go too.
-  std::vector<model::Run> runs;                ///< Insert or replace.
-  /// Attempts that ended while their run goes on (retry, revoked claim): a copy of the run of which
-  /// `state` and `reason` are that attempt's own. For the rows of attempts only.
-  std::vector<model::Run> ended_attempts;
-  std::vector<std::int64_t> removed_runs;
-  std::vector<model::CursorMove> cursors;  ///< Jobs of which only the cursor moved.
-  std::vector<model::AccessKey> keys;
-  std::vector<std::string> removed_keys;
-  std::vector<Node> nodes;
-  std::vector<std::pair<std::string, std::string>> settings;
-  std::optional<Cluster> cluster;
-  std::int64_t next_run_id = 0;
-  std::int64_t next_job_id = 0;
-
-  struct Event {
-    WallTime at{};
-    std::string type;  ///< job.created, job.updated, run.killed, key.added ...
-    std::string actor;
-    std::string object;
-    std::string text;
-    std::string request_id;
-  };
-
-  std::vector<Event> events;
-  std::string request_id;     ///< Not empty: remember the reply under this key.
-  std::string request_reply;  ///< Encoded by the caller of apply before it is stored.
-};
-
-/// What a host must do because of an applied entry. The agent of that host acts on its own orders.
-struct ClaimOrder {
-  model::Run run;
-  WallTime start_at{};
-};
-
-struct RevokeOrder {
-  std::int64_t run_id = 0;
-  std::int32_t attempt = 0;
-  std::int64_t node_id = 0;
-  model::Reason reason = model::Reason::kNone;  ///< edited, disabled, removed, killed.
-};
-
-struct KillOrder {
-  std::int64_t run_id = 0;
-  std::int32_t attempt = 0;
-  std::int64_t node_id = 0;
-  std::int32_t signal = 15;
-  Millis grace{0};
-  model::Reason reason = model::Reason::kUser;
-};
-
-/// The end of an attempt is committed: its host may drop its journal entry.
-struct EndCommitted {
-  std::int64_t run_id = 0;
-  std::int32_t attempt = 0;
-  std::int64_t node_id = 0;
-};
-
-/// A run came to a final state: log line, notify rules, waiting clients.
-struct RunFinal {
-  model::Run run;
-};
-
-using Order = std::variant<ClaimOrder, RevokeOrder, KillOrder, EndCommitted, RunFinal>;
 
 /// One line of the answer to the proposer.
 struct AppliedItem {
@@ -141,6 +27,7 @@ struct AppliedItem {
       action;  ///< created, updated, unchanged, removed, renamed, enabled, disabled, killed…
   std::int64_t version = 0;
   std::int64_t run_id = 0;
+  std::int64_t node_id = 0;
   std::int32_t live_runs = 0;
 };
 
@@ -151,14 +38,25 @@ struct Applied {
   std::vector<Order> orders;
 };
 
+/// What the scheduler knows of a member at the moment.
+struct HostSituation {
+  std::int64_t node_id = 0;
+  bool is_alive = true;
+  bool is_clock_ok = true;               ///< false: it would start nothing.
+  std::int64_t capacity = 4096;          ///< Most live runs.
+  std::optional<WallTime> silent_since;  ///< Of one that is not alive; unset: not known.
+};
+
 /// Facts of the moment that the planner may use; gathered by the agent.
 struct Situation {
   WallTime now{};
   Micros look_ahead{2'000'000};
   std::int64_t term = 0;
-  std::int64_t capacity = 4096;  ///< Most live runs of this host.
+  std::int64_t capacity = 4096;  ///< Most live runs of a host that `nodes` does not name.
   bool clock_trusted = true;     ///< false: nothing starts, no cursor moves.
-  std::int64_t node_id = 0;      ///< Host that takes the claims; 0: the node of the lowest id.
+  /// Only host that takes claims; 0: all members. With `nodes` empty and 0: the lowest member.
+  std::int64_t node_id = 0;
+  std::vector<HostSituation> nodes;  ///< Empty: every member is alive and well.
 };
 
 /// What due() found: an entry to propose, and when to look again without any other event. With a
@@ -191,6 +89,7 @@ class State {
   void load_run(model::Run run);  ///< Runs that are alive.
   void load_key(model::AccessKey key);
   void load_node(Node node);
+  void load_token(JoinToken token);
   void load_setting(std::string key, std::string value);
   void load_cluster(Cluster cluster);
   void load_counters(std::int64_t next_run_id, std::int64_t next_job_id);
@@ -215,7 +114,15 @@ class State {
   [[nodiscard]] std::vector<const model::Run*> live_runs_of(std::uint64_t job_uid) const;
   [[nodiscard]] const model::AccessKey* find_key(std::string_view public_key) const;
   [[nodiscard]] std::vector<model::AccessKey> keys() const;
-  [[nodiscard]] std::vector<Node> nodes() const;
+  [[nodiscard]] std::vector<Node> nodes() const;               ///< Members, by id.
+  [[nodiscard]] std::vector<Node> all_nodes() const;           ///< And who left.
+  [[nodiscard]] const Node* find_node(std::int64_t id) const;  ///< Members and who left.
+  [[nodiscard]] const Node* find_node(std::string_view name_or_id) const;  ///< Members.
+  [[nodiscard]] std::vector<JoinToken> tokens() const;
+  /// Until when slots of schedules are skipped: WallTime::max() until somebody resumes; nullopt
+  /// when nothing is paused at `now`.
+  [[nodiscard]] std::optional<WallTime> paused_until(WallTime now) const;
+  [[nodiscard]] std::int64_t wanted_voters() const;  ///< Setting `voters`: 3, 5 or 7; 5 by default.
   [[nodiscard]] const Cluster& cluster() const;
   [[nodiscard]] std::optional<std::string> setting(std::string_view key) const;
   [[nodiscard]] std::map<std::string, std::string> settings() const;

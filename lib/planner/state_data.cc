@@ -41,14 +41,63 @@ bool StateData::is_uid_taken(std::uint64_t uid) const {
          (whole != nullptr && whole->is_uid_taken(uid));
 }
 
+std::int64_t StateData::number_setting(std::string_view key, std::int64_t otherwise) const {
+  const auto found = settings.find(key);
+  if (found == settings.end()) return otherwise;
+  const std::string& text = found->second;
+  std::int64_t number = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 std::int64_t StateData::term() const {
-  const auto found = settings.find(kTermSetting);
-  std::int64_t term = 0;
-  if (found != settings.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), term);
+  return number_setting(kTermSetting, 0);
+}
+
+const Node* StateData::member(std::int64_t id) const {
+  const auto found = nodes.find(id);
+  return found != nodes.end() && model::is_member(found->second) ? &found->second : nullptr;
+}
+
+const Node* StateData::member(std::string_view name) const {
+  for (const auto& [id, node] : nodes) {
+    if (node.name == name && model::is_member(node)) return &node;
   }
-  return term;
+  return nullptr;
+}
+
+std::int64_t StateData::next_node_id() const {
+  const std::int64_t after_last = nodes.empty() ? 1 : nodes.rbegin()->first + 1;
+  return std::max(after_last, number_setting(kNextNodeSetting, 1));
+}
+
+bool StateData::is_paused(WallTime now) const {
+  return epoch_micros(now) < number_setting(kPausedSetting, INT64_MIN);
+}
+
+std::int64_t StateData::hold_of(std::uint64_t job_uid) const {
+  for (const auto& [run_id, hold] : holds) {
+    if (hold.job_uid == job_uid) return run_id;
+  }
+  return 0;
+}
+
+std::string hold_text(const Hold& hold) {
+  return std::to_string(hold.job_uid) + " " + std::to_string(hold.node_id) + " " +
+         std::to_string(hold.attempt);
+}
+
+void StateData::load_hold(std::string_view key, std::string_view text) {
+  if (!key.starts_with(kHoldPrefix)) return;
+  key.remove_prefix(kHoldPrefix.size());
+  std::int64_t run_id = 0;
+  std::from_chars(key.data(), key.data() + key.size(), run_id);
+  Hold hold;
+  const char* const end = text.data() + text.size();
+  const char* at = std::from_chars(text.data(), end, hold.job_uid).ptr;
+  if (at != end) at = std::from_chars(at + 1, end, hold.node_id).ptr;
+  if (at != end) std::from_chars(at + 1, end, hold.attempt);
+  if (run_id != 0 && hold.job_uid != 0) holds[run_id] = hold;
 }
 
 Error StateData::no_such_job(std::string_view name) const {

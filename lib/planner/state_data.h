@@ -23,8 +23,19 @@ namespace distcron::planner {
 inline constexpr WallTime kEarliest = WallTime::min();
 inline constexpr WallTime kNever = WallTime::max();
 
-/// Setting in which the highest term of an applied Decide lies; not for people.
+// Settings that are not for people; all begin with kInternalPrefix.
+inline constexpr std::string_view kInternalPrefix = "scheduler.";
+/// The highest term of an applied Decide.
 inline constexpr std::string_view kTermSetting = "scheduler.term";
+/// Epoch microseconds, or kNever; see model::Pause.
+inline constexpr std::string_view kPausedSetting = "scheduler.paused_until";
+/// Node ids below it may have been given, also where no row says so.
+inline constexpr std::string_view kNextNodeSetting = "scheduler.next_node";
+/// Slots up to this instant may have run unseen: RaiseIncarnation.
+inline constexpr std::string_view kRestoredSetting = "scheduler.restored_at";
+/// Followed by a run id: a place that is held, as hold_text() says.
+inline constexpr std::string_view kHoldPrefix = "scheduler.hold.";
+inline constexpr std::string_view kVotersSetting = "voters";
 
 struct JobEntry {
   Job job;
@@ -55,6 +66,15 @@ struct LiveRun {
   std::optional<LineKey> line_place;  ///< Its entry in StateData::line.
 };
 
+/// Place of a run that ended as unknown and may still be alive on a silent host.
+struct Hold {
+  std::uint64_t job_uid = 0;
+  std::int64_t node_id = 0;
+  std::int32_t attempt = 0;
+};
+
+[[nodiscard]] std::string hold_text(const Hold& hold);
+
 [[nodiscard]] inline bool is_busy(model::RunState state) {
   return state == model::RunState::kDispatched || state == model::RunState::kRunning;
 }
@@ -66,8 +86,10 @@ struct StateData {
   std::map<std::int64_t, LiveRun> runs;
   std::unordered_map<std::uint64_t, std::vector<std::int64_t>> runs_of;  ///< Ascending run ids.
   std::map<std::string, model::AccessKey, std::less<>> keys;
-  std::map<std::int64_t, Node> nodes;
+  std::map<std::int64_t, Node> nodes;  ///< Members and who left.
+  std::map<std::string, JoinToken, std::less<>> tokens;
   std::map<std::string, std::string, std::less<>> settings;
+  std::map<std::int64_t, Hold> holds;  ///< By run id; what the settings of kHoldPrefix say.
   std::optional<Cluster> cluster;
   std::int64_t next_run_id = 1;
   std::int64_t next_job_id = 1;
@@ -89,6 +111,14 @@ struct StateData {
   [[nodiscard]] const std::vector<std::int64_t>& run_ids_of(std::uint64_t job_uid) const;
   [[nodiscard]] bool is_uid_taken(std::uint64_t uid) const;
   [[nodiscard]] std::int64_t term() const;
+  [[nodiscard]] std::int64_t number_setting(std::string_view key, std::int64_t otherwise) const;
+  [[nodiscard]] const Node* member(std::int64_t id) const;
+  [[nodiscard]] const Node* member(std::string_view name) const;
+  [[nodiscard]] std::int64_t next_node_id() const;
+  [[nodiscard]] bool is_paused(WallTime now) const;
+  /// Run id of a hold on the job's place, 0: none.
+  [[nodiscard]] std::int64_t hold_of(std::uint64_t job_uid) const;
+  void load_hold(std::string_view key, std::string_view text);
 
   /// Text `no job named "x"` with near names as hint.
   [[nodiscard]] Error no_such_job(std::string_view name) const;

@@ -50,8 +50,12 @@ Status StateDb::load_access(Loaded& loaded) {
   while (true) {
     DC_TRY(const bool row, nodes.step());
     if (!row) break;
-    planner::Node node{nodes.integer(0), nodes.text(1), nodes.text(2),
-                       nodes.text(3),    nodes.text(4), {}};
+    planner::Node node;
+    node.id = nodes.integer(0);
+    node.name = nodes.text(1);
+    node.boot_id = nodes.text(2);
+    node.address = nodes.text(3);
+    node.version = nodes.text(4);
     parse_lines(nodes.bytes(5), node.labels);
     loaded.nodes.push_back(std::move(node));
   }

@@ -11,6 +11,8 @@ DC_CODEC(model::Entry);
 DC_CODEC(model::JobSpec);
 DC_CODEC(model::Run);
 DC_CODEC(model::HostReport);
+DC_CODEC(model::Node);
+DC_CODEC(model::JoinToken);
 DC_CODEC(std::vector<model::Fact>);
 
 #undef DC_CODEC

@@ -35,6 +35,7 @@ struct Rows {
   std::map<std::int64_t, model::Run> runs;
   std::map<std::string, model::AccessKey> keys;
   std::map<std::int64_t, Node> nodes;
+  std::map<std::string, JoinToken> tokens;
   std::map<std::string, std::string> settings;
   std::optional<Cluster> cluster;
   std::int64_t next_run_id = 1;
@@ -61,6 +62,12 @@ struct Rows {
       keys.erase(name);
     for (const Node& node : changes.nodes)
       nodes[node.id] = node;
+    for (const std::string& id : changes.removed_tokens)
+      tokens.erase(id);
+    for (const JoinToken& token : changes.tokens)
+      tokens[token.id] = token;
+    for (const std::string& key : changes.removed_settings)
+      settings.erase(key);
     for (const auto& [key, value] : changes.settings)
       settings[key] = value;
     if (changes.cluster) cluster = changes.cluster;
@@ -79,6 +86,8 @@ struct Rows {
       state.load_key(item.second);
     for (const auto& item : nodes)
       state.load_node(item.second);
+    for (const auto& item : tokens)
+      state.load_token(item.second);
     for (const auto& [key, value] : settings)
       state.load_setting(key, value);
     if (cluster) state.load_cluster(*cluster);
@@ -90,7 +99,7 @@ struct Rows {
 struct World {
   State state{test_zones()};
   Rows rows;
-  Situation situation{.now = kT0, .term = 1};
+  Situation situation{.now = kT0, .term = 1, .nodes = {}};
   LogIndex index = 0;
   std::uint64_t next_uid = 1000;
   std::vector<Order> orders;          ///< Of the last apply.
