@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "mesh/control_server.h"
 #include "mesh/unix_path.h"
+#include "mesh/zmq_io.h"
 
 namespace distcron::mesh {
 
@@ -92,11 +94,6 @@ class ZmqControlClient final : public ControlClient {
     open();
   }
 
-  ~ZmqControlClient() override { ::zmq_socket_monitor(socket_.handle(), nullptr, 0); }
-
-  ZmqControlClient(const ZmqControlClient&) = delete;
-  ZmqControlClient& operator=(const ZmqControlClient&) = delete;
-
   Result<std::string> request(std::string_view bytes, Millis timeout) override {
     if (bytes.size() > static_cast<std::size_t>(kMessageBytesMax)) {
       return fail(ErrorCode::kInvalid, "cannot send a request of " + std::to_string(bytes.size()) +
@@ -109,7 +106,7 @@ class ZmqControlClient final : public ControlClient {
       }
       if (is_lost_) {
         DC_CHECK_OK(probe(endpoint_));
-        ::zmq_socket_monitor(socket_.handle(), nullptr, 0);
+        monitor_.reset();
         open();
       }
       socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::none);
@@ -126,17 +123,11 @@ class ZmqControlClient final : public ControlClient {
     socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
-    socket_.set(zmq::sockopt::curve_serverkey, key_.server_key);
-    socket_.set(zmq::sockopt::curve_publickey, key_.public_key);
-    socket_.set(zmq::sockopt::curve_secretkey, key_.secret_key);
+    authenticate_as(socket_, KeyPair{key_.public_key, key_.secret_key}, key_.server_key);
     if (endpoint_.rfind(kTcp, 0) == 0) socket_.set(zmq::sockopt::ipv6, 1);
-    const std::string monitor = "inproc://control-monitor-" + std::to_string(++sessions_);
-    ::zmq_socket_monitor(socket_.handle(), monitor.c_str(),
-                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                             ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
-    monitor_.set(zmq::sockopt::linger, 0);
-    monitor_.connect(monitor);
+    monitor_.emplace(context_, socket_,
+                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                         ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
     is_open_ = false;
     is_lost_ = false;
     is_refused_ = false;
@@ -151,7 +142,7 @@ class ZmqControlClient final : public ControlClient {
       const auto left = std::chrono::ceil<Millis>(until - std::chrono::steady_clock::now());
       if (left <= Millis(0)) return fail(too_late(timeout));
       std::array<zmq::pollitem_t, 2> items{zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
-                                           zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
+                                           zmq::pollitem_t{monitor_->socket(), 0, ZMQ_POLLIN, 0}};
       zmq::poll(items.data(), items.size(), left);
       if ((items[0].revents & ZMQ_POLLIN) != 0) {
         zmq::message_t reply;
@@ -180,23 +171,17 @@ class ZmqControlClient final : public ControlClient {
 
   /// Takes one event of the session; false when none waits.
   bool read_monitor() {
-    zmq::message_t event;
-    zmq::message_t address;
-    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return false;
-    static_cast<void>(monitor_.recv(address, zmq::recv_flags::dontwait));
-    std::uint16_t kind = 0;
-    std::uint32_t value = 0;
-    std::memcpy(&kind, event.data(), sizeof kind);
-    std::memcpy(&value, event.data<char>() + sizeof kind, sizeof value);
-    if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    const std::optional<SocketEvent> event = monitor_->take();
+    if (!event) return false;
+    if (event->kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       is_open_ = true;
     } else if (is_open_) {
       is_lost_ = true;
-    } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && value == kZapDenied) {
+    } else if (event->kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH && event->value == kZapDenied) {
       is_refused_ = true;
-    } else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+    } else if (event->kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
       is_foreign_ = true;
-    } else if (kind == ZMQ_EVENT_DISCONNECTED) {
+    } else if (event->kind == ZMQ_EVENT_DISCONNECTED) {
       ++cuts_;
     }
     return true;
@@ -225,8 +210,7 @@ class ZmqControlClient final : public ControlClient {
   KeyFile key_;
   zmq::context_t context_{1};
   zmq::socket_t socket_;
-  zmq::socket_t monitor_;
-  std::int64_t sessions_ = 0;
+  std::optional<Monitor> monitor_;
   bool is_open_ = false;
   bool is_lost_ = false;  ///< The session ended, or answers to it are no longer waited for.
   bool is_refused_ = false;

@@ -2,7 +2,6 @@
 #include "mesh/control_server.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -11,59 +10,22 @@
 #include <zmq.hpp>
 
 #include "mesh/unix_path.h"
+#include "mesh/zap.h"
+#include "mesh/zmq_io.h"
 
 namespace distcron::mesh {
 
 namespace {
 
-constexpr int kHandshakeMs = 5'000;
 constexpr int kQueueMessages = 1'000;
-constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
-constexpr int kZapEnforceDomain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: named only with the draft API
 constexpr const char* kZapDomain = "distcron-control";
-// Delimiter, version, id, domain, address, identity, mechanism.
-constexpr std::size_t kZapFrames = 7;
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
-
-/// Both options together, before bind: either alone lets everybody in.
-void require_authentication(zmq::socket_t& socket, const KeyPair& keys) {
-  socket.set(zmq::sockopt::zap_domain, kZapDomain);
-  const int enforce = 1;
-  if (::zmq_setsockopt(socket.handle(), kZapEnforceDomain, &enforce, sizeof enforce) != 0) {
-    throw zmq::error_t();
-  }
-  socket.set(zmq::sockopt::curve_server, 1);
-  socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
-}
-
-std::string z85_of(const zmq::message_t& raw) {
-  std::array<char, kKeyTextBytes + 1> text{};
-  if (raw.size() != 32) return {};
-  ::zmq_z85_encode(text.data(), raw.data<std::uint8_t>(), raw.size());
-  return text.data();
-}
-
-/// All frames of one message that has begun to arrive; empty when none waits.
-std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
-  std::vector<zmq::message_t> frames;
-  bool more = true;
-  while (more) {
-    zmq::message_t frame;
-    if (!socket.recv(frame, zmq::recv_flags::dontwait)) return {};
-    more = frame.more();
-    frames.push_back(std::move(frame));
-  }
-  return frames;
-}
 
 class ZmqControlServer final : public ControlServer {
  public:
   ZmqControlServer(zmq::context_t& context, IsKnown is_known)
-      : zap_(context, zmq::socket_type::router), is_known_(std::move(is_known)) {
-    zap_.set(zmq::sockopt::linger, 0);
-    zap_.bind(kZapEndpoint);
-  }
+      : desk_(context, kZapDomain, std::move(is_known)) {}
 
   Status bind(zmq::context_t& context, const KeyPair& keys, const std::string& endpoint) {
     const bool is_ipc = endpoint.rfind(kIpc, 0) == 0;
@@ -74,7 +36,7 @@ class ZmqControlServer final : public ControlServer {
     const std::string path = is_ipc ? endpoint.substr(kIpc.size()) : std::string();
     if (is_ipc) DC_CHECK_OK(clear_socket_path(path));
     zmq::socket_t socket(context, zmq::socket_type::router);
-    require_authentication(socket, keys);
+    require_authentication(socket, keys, kZapDomain);
     socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
     socket.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
     socket.set(zmq::sockopt::linger, 0);
@@ -95,7 +57,7 @@ class ZmqControlServer final : public ControlServer {
   }
 
   std::vector<void*> sockets() override {
-    std::vector<void*> out{zap_.handle()};
+    std::vector<void*> out{desk_.socket()};
     for (zmq::socket_t& door : doors_)
       out.push_back(door.handle());
     return out;
@@ -104,8 +66,9 @@ class ZmqControlServer final : public ControlServer {
   std::vector<Incoming> receive(int limit) override {
     std::vector<Incoming> out;
     try {
-      for (int i = 0; i < limit && answer_zap(); ++i) {
+      for (int i = 0; i < limit && desk_.answer(); ++i) {
       }
+      counters_.refused_keys = desk_.refused();
       // Each call begins with the next door, so that a busy one does not starve the others.
       int left = limit;
       for (std::size_t i = 0; i < doors_.size(); ++i) {
@@ -148,13 +111,8 @@ class ZmqControlServer final : public ControlServer {
       ++counters_.malformed;
       return true;
     }
-    const char* user_id = nullptr;
-    try {
-      user_id = frames[1].gets("User-Id");
-    } catch (const zmq::error_t&) {
-      user_id = nullptr;
-    }
-    if (user_id == nullptr || *user_id == '\0') {
+    const std::string user_id = user_id_of(frames[1]);
+    if (user_id.empty()) {
       ++counters_.unauthenticated;
       return true;
     }
@@ -167,41 +125,9 @@ class ZmqControlServer final : public ControlServer {
     return true;
   }
 
-  /// Source: RFC 27 (ZAP). True when a question was answered.
-  bool answer_zap() {
-    std::vector<zmq::message_t> frames = read_frames(zap_);
-    if (frames.empty()) return false;
-    // An envelope of one routing id, then the frames of the request.
-    if (frames.size() < kZapFrames + 1) return true;
-    const std::string mechanism = frames[7].to_string();
-    const bool has_key = frames.size() == kZapFrames + 2 && mechanism == "CURVE";
-    const std::string public_key = has_key ? z85_of(frames[8]) : std::string();
-    const bool known = !public_key.empty() && is_known_(public_key);
-    if (!known) ++counters_.refused_keys;
-    const std::array<std::string, 6> reply{"1.0",
-                                           frames[3].to_string(),
-                                           known ? "200" : "400",
-                                           known ? "OK" : "unknown key",
-                                           known ? public_key : std::string(),
-                                           std::string()};
-    try {
-      zap_.send(frames[0], zmq::send_flags::sndmore);
-      zap_.send(zmq::message_t(), zmq::send_flags::sndmore);
-      for (std::size_t i = 0; i < reply.size(); ++i) {
-        const bool last = i + 1 == reply.size();
-        zap_.send(zmq::message_t(reply[i].data(), reply[i].size()),
-                  last ? zmq::send_flags::none : zmq::send_flags::sndmore);
-      }
-    } catch (const zmq::error_t&) {
-      ++counters_.undeliverable;
-    }
-    return true;
-  }
-
-  zmq::socket_t zap_;
+  ZapDesk desk_;
   std::vector<zmq::socket_t> doors_;
   std::size_t first_door_ = 0;
-  IsKnown is_known_;
   ControlCounters counters_;
 };
 
