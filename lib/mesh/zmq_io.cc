@@ -31,6 +31,10 @@ std::string user_id_of(zmq::message_t& frame) {
   return user_id == nullptr ? std::string() : std::string(user_id);
 }
 
+int source_fd(zmq::message_t& frame) {
+  return ::zmq_msg_get(frame.handle(), ZMQ_SRCFD);
+}
+
 void require_authentication(zmq::socket_t& socket, const KeyPair& keys, const char* domain) {
   socket.set(zmq::sockopt::zap_domain, domain);
   const int enforce = 1;

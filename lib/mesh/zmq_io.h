@@ -23,6 +23,10 @@ inline constexpr int kHandshakeMs = 5'000;
 /// The public key, z85, that the sender of this frame proved to own; empty when he did not.
 [[nodiscard]] std::string user_id_of(zmq::message_t& frame);
 
+/// Descriptor of the connection that a frame came in by, -1 when it is not known. It may be closed
+/// by now, and its number be another file's.
+[[nodiscard]] int source_fd(zmq::message_t& frame);
+
 /// Makes a socket a CURVE server of a ZAP domain (not empty), before bind. Both options of ZAP
 /// together: a domain alone, or the enforcement alone, lets everybody in.
 void require_authentication(zmq::socket_t& socket, const KeyPair& keys, const char* domain);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/peer_member.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace distcron::mesh {
+
+namespace {
+
+constexpr Micros kPingEvery{1'000'000};
+constexpr Micros kBulkIdle{30'000'000};   // the way for chunks is closed after it
+constexpr Micros kBulkStuck{10'000'000};  // without a credit: begin anew
+constexpr std::string_view kTcp = "tcp://";
+
+std::vector<LinkTarget> targets_of(const Peer& peer) {
+  std::vector<LinkTarget> out;
+  for (auto key = peer.public_keys.rbegin(); key != peer.public_keys.rend(); ++key) {
+    for (const std::string& address : peer.addresses) {
+      const bool has_scheme = address.rfind(kTcp, 0) == 0;
+      out.push_back({has_scheme ? address : std::string(kTcp) + address, *key});
+    }
+  }
+  if (out.empty()) out.emplace_back();  // cannot be connected to, but heard
+  return out;
+}
+
+}  // namespace
+
+PeerMember::PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer)
+    : peer_(std::move(peer)),
+      link_(context, keys, targets_of(peer_), LinkLimits{}),
+      bulk_(context, keys, targets_of(peer_),
+            LinkLimits{.send_queue = PeerMesh::kChunksUnderWayMax}) {
+  state_.node_id = peer_.node_id;
+}
+
+void PeerMember::change(Peer peer, MonoTime now) {
+  peer_ = std::move(peer);
+  link_.retarget(targets_of(peer_), now);
+  bulk_.retarget(targets_of(peer_), now);
+}
+
+bool PeerMember::send(PeerFrame frame, std::string_view body) {
+  frame.seq = sent_seq_ + 1;
+  if (!link_.send(frame, body)) return false;
+  ++sent_seq_;
+  return true;
+}
+
+bool PeerMember::send_chunk(PeerFrame frame, std::string_view body, MonoTime now) {
+  used_at_ = now;
+  if (chunk_credit(now) <= 0) return false;
+  frame.id = stream_;
+  frame.seq = chunks_sent_ + 1;
+  if (!bulk_.send(frame, body)) return false;
+  if (chunks_sent_ == chunks_taken_) progress_at_ = now;
+  ++chunks_sent_;
+  return true;
+}
+
+int PeerMember::chunk_credit(MonoTime now) {
+  if (!bulk_.is_open()) {
+    used_at_ = now;
+    bulk_.open(now);
+  }
+  bulk_.look(now);
+  if (bulk_.breaks() != breaks_) renew_stream(now);
+  if (!bulk_.is_connected()) return 0;
+  return PeerMesh::kChunksUnderWayMax - static_cast<int>(chunks_sent_ - chunks_taken_);
+}
+
+bool PeerMember::hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed) {
+  missed = 0;
+  if (frame.boot == previous_boot_ && frame.boot != state_.boot) return false;
+  if (frame.boot != state_.boot) {
+    previous_boot_ = state_.boot;
+    state_.boot = frame.boot;
+    state_.boot_since = now;
+    heard_seq_ = 0;
+    taken_stream_ = 0;
+    taken_ = 0;
+    owes_credit_ = false;
+  }
+  state_.last_heard = now;
+  state_.incarnation = frame.incarnation;
+  if (frame.kind != PeerKind::kChunk) {
+    // The first one of a boot that we hear is where counting begins: earlier ones were not for us.
+    const bool is_next = heard_seq_ > 0 && frame.seq > heard_seq_;
+    if (is_next) missed = static_cast<std::int64_t>(frame.seq - heard_seq_ - 1);
+    heard_seq_ = std::max(heard_seq_, frame.seq);
+  }
+  link_.nudge(now);
+  return true;
+}
+
+void PeerMember::on_pong(const Pong& pong, const MeshTime& now) {
+  const MonoTime sent_at{Micros(pong.sent_at)};
+  if (sent_at > now.mono || now.mono - sent_at > kPingEvery * 60) return;  // not one of ours
+  const Micros rtt = now.mono - sent_at;
+  state_.rtt = rtt;
+  state_.clock_offset = wall_from_micros(pong.wall) - (now.wall - rtt / 2);
+  on_credit(pong);
+}
+
+void PeerMember::on_credit(const Pong& pong) {
+  const bool is_news =
+      pong.stream == stream_ && pong.taken > chunks_taken_ && pong.taken <= chunks_sent_;
+  if (!is_news) return;
+  chunks_taken_ = pong.taken;
+  if (state_.last_heard) progress_at_ = *state_.last_heard;
+}
+
+void PeerMember::on_chunk(const PeerFrame& frame) {
+  if (frame.id != taken_stream_) taken_ = 0;
+  taken_stream_ = frame.id;
+  taken_ = std::max(taken_, frame.seq);
+  owes_credit_ = true;
+}
+
+std::optional<Pong> PeerMember::take_credit_owed() {
+  if (!std::exchange(owes_credit_, false)) return std::nullopt;
+  return credit();
+}
+
+bool PeerMember::on_timer(MonoTime now) {
+  if (!link_.is_open() && !link_.next_timer()) link_.open(now);
+  link_.on_timer(now);
+  bulk_.on_timer(now);
+  const bool is_waiting = chunks_sent_ > chunks_taken_;
+  if (bulk_.is_open() && is_waiting && now - progress_at_ > kBulkStuck) {
+    bulk_.open(now);
+    renew_stream(now);
+  }
+  if (bulk_.is_open() && now - used_at_ > kBulkIdle) bulk_.close();
+  if (now < next_ping_) return false;
+  next_ping_ = now + kPingEvery;
+  return link_.is_connected();
+}
+
+MonoTime PeerMember::next_timer() const {
+  MonoTime next = next_ping_;
+  for (const PeerLink* link : {&link_, &bulk_}) {
+    if (const auto at = link->next_timer()) next = std::min(next, *at);
+  }
+  return next;
+}
+
+PeerState PeerMember::state() const {
+  PeerState out = state_;
+  out.is_connected = link_.is_connected();
+  return out;
+}
+
+void PeerMember::renew_stream(MonoTime now) {
+  breaks_ = bulk_.breaks();
+  ++stream_;
+  chunks_sent_ = 0;
+  chunks_taken_ = 0;
+  progress_at_ = now;
+}
+
+}  // namespace distcron::mesh

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// PeerMember: what the mesh knows of one peer: the two ways to it, the numbers of what went and
+// came, and the credits for chunks. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <zmq.hpp>
+
+#include "base/time.h"
+#include "mesh/peer_frame.h"
+#include "mesh/peer_link.h"
+#include "mesh/peer_mesh.h"
+
+namespace distcron::mesh {
+
+class PeerMember {
+ public:
+  PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer);
+
+  [[nodiscard]] const Peer& peer() const { return peer_; }
+
+  /// Other keys or addresses of the same node.
+  void change(Peer peer, MonoTime now);
+
+  /// `frame` has kind, cluster, from, boot, incarnation and id; the number is put here.
+  bool send(PeerFrame frame, std::string_view body);
+  bool send_chunk(PeerFrame frame, std::string_view body, MonoTime now);
+  [[nodiscard]] int chunk_credit(MonoTime now);
+
+  /// What the header of a message says. False: it is of an earlier boot and must be dropped.
+  /// `missed` is how many before it have not come.
+  bool hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed);
+  void on_pong(const Pong& pong, const MeshTime& now);
+  void on_credit(const Pong& pong);
+  void on_chunk(const PeerFrame& frame);
+  /// What was taken since this was asked for last; nullopt: nothing new.
+  [[nodiscard]] std::optional<Pong> take_credit_owed();
+
+  /// As it stands, for a pong.
+  [[nodiscard]] Pong credit() const { return Pong{0, 0, taken_stream_, taken_}; }
+
+  /// True: a ping is due.
+  [[nodiscard]] bool on_timer(MonoTime now);
+  [[nodiscard]] MonoTime next_timer() const;
+  [[nodiscard]] PeerState state() const;
+
+ private:
+  void renew_stream(MonoTime now);
+
+  Peer peer_;
+  PeerLink link_;
+  PeerLink bulk_;
+  PeerState state_;
+  std::uint64_t previous_boot_ = 0;
+  std::uint64_t sent_seq_ = 0;
+  std::uint64_t heard_seq_ = 0;
+  MonoTime next_ping_{};
+
+  // Chunks that we send: those of one stream have gone over one connection.
+  std::uint64_t stream_ = 1;
+  std::uint64_t breaks_ = 0;
+  std::uint64_t chunks_sent_ = 0;
+  std::uint64_t chunks_taken_ = 0;  ///< As the peer says.
+  MonoTime progress_at_{};
+  MonoTime used_at_{};
+
+  // Chunks that the peer sends.
+  std::uint64_t taken_stream_ = 0;
+  std::uint64_t taken_ = 0;
+  bool owes_credit_ = false;
+};
+
+}  // namespace distcron::mesh
