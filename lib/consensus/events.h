@@ -87,7 +87,8 @@ struct AppliedTo {
   Index index = 0;
 };
 
-/// Forget entries up to `index`: a durable snapshot of the owner contains them.
+/// Forget entries up to `index`, as far as AppliedTo has come: a durable snapshot of the owner
+/// contains them.
 struct Compact {
   Index index = 0;
 };
@@ -103,8 +104,8 @@ struct Transfer {
   NodeId to = 0;
 };
 
-/// The answer to Ready::chunks_wanted. Another `index` than the one asked for begins anew, from
-/// offset 0. The snapshot must reach to Raft::first_index() - 1 at least.
+/// The answer to Ready::chunks_wanted, one to each. Another `index` than the one asked for begins
+/// anew, from offset 0. The snapshot must reach to Raft::first_index() - 1 at least.
 struct ChunkRead {
   NodeId to = 0;
   Index index = 0;  ///< The snapshot's; 0: there is none yet, ask later.
@@ -186,6 +187,9 @@ struct Ready {
   std::vector<ChunkWanted> chunks_wanted;
   std::optional<Message> chunk_received;  ///< kSnapshotChunk: store it, answer by ChunkStored.
   std::int64_t newer_incarnation = 0;     ///< Not 0: a message of the cluster's next life came.
+  /// Not empty: proof that a rule of Raft was broken, here or elsewhere. Stop and keep the
+  /// evidence.
+  std::string violation;
   bool role_changed = false;  ///< Role, term, leader or readiness to lead differ from before.
 };
 
