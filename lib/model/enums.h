@@ -20,6 +20,8 @@ enum class Guarantee : std::uint8_t { kAtMostOnce, kAtLeastOnce };
 enum class Compat : std::uint8_t { kNative, kDebian, kCronie, kSupercronic };
 /// What becomes of processes that outlive the job's first process.
 enum class Orphans : std::uint8_t { kKill, kLeave };
+/// Which of the hosts that may run a job takes a run.
+enum class Route : std::uint8_t { kHash, kLeastLoaded, kRoundRobin, kOrdered };
 /// Who may do what with a control key; each includes the ones before, kSelf stands apart.
 enum class Role : std::uint8_t { kViewer, kOperator, kEditor, kAdmin, kSelf };
 
@@ -125,6 +127,12 @@ struct EnumNames<Compat> {
 template <>
 struct EnumNames<Orphans> {
   static constexpr std::array<std::string_view, 2> kNames{"kill", "leave"};
+};
+
+template <>
+struct EnumNames<Route> {
+  static constexpr std::array<std::string_view, 4> kNames{"hash", "least-loaded", "round-robin",
+                                                          "ordered"};
 };
 
 template <>

@@ -9,6 +9,7 @@
 
 #include "model/notify_rule.h"
 #include "model/selector.h"
+#include "model/target.h"
 #include "model/units.h"
 
 namespace distcron::model {
@@ -198,6 +199,7 @@ void check_surroundings(Checker& check, const JobSpec& spec) {
   if (spec.umask) check.range("umask", spec.umask->bits, 0, 0777);
   check.line("on", spec.on);
   if (auto selector = parse_selector(spec.on); !selector) check.status("on", selector.error());
+  if (auto target = parse_target(spec.target); !target) check.status("target", target.error());
 }
 
 void check_policy(Checker& check, const JobSpec& spec) {

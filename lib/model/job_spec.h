@@ -57,7 +57,9 @@ struct JobSpec {
   std::string stdin_file;
   std::optional<Mode> umask;
 
-  std::string on;                 ///< Selector of hosts; empty: any.
+  std::string on;              ///< Selector of hosts; empty: any.
+  std::string target = "one";  ///< On how many of them a slot runs (model/target.h).
+  Route route = Route::kHash;
   std::optional<Millis> timeout;  ///< Per attempt, spawn to SIGTERM. Unset: no limit.
   Millis kill_grace{10'000};      ///< SIGTERM to SIGKILL.
   std::optional<Millis> max_runtime;
@@ -139,6 +141,10 @@ void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"stdin", "file on the host given as standard input", "FILE"}, s.stdin_file);
   visit(Field{"umask", "file mode creation mask, octal", "N"}, s.umask);
   visit(Field{"on", "selector of the hosts that may run it", "SELECTOR"}, s.on);
+  visit(Field{"target", "on how many of them each slot runs: one, all, N or N%", "TARGET"},
+        s.target);
+  visit(Field{"route", "how one is chosen: hash, least-loaded, round-robin or ordered", "ROUTE"},
+        s.route);
   visit(Field{"timeout", "stop an attempt after this long, such as 90s or 5m", "DUR"}, s.timeout);
   visit(Field{"kill_grace", "wait between SIGTERM and SIGKILL", "DUR"}, s.kill_grace);
   visit(Field{"max_runtime", "limit over all attempts of a run", "DUR"}, s.max_runtime);

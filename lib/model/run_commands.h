@@ -63,7 +63,8 @@ struct Decision {
   std::int64_t node_id = 0;
   WallTime start_at{};  ///< Claim: not before. Queue: earliest next look.
   std::vector<Fact> facts;
-  std::int32_t shards = 0;  ///< Of a new slot; `node_id` is then the host of the shard.
+  std::int32_t shards = 0;   ///< Above 0: one of so many; `node_id` is then its host.
+  std::int64_t copy_of = 0;  ///< With run_id 0: a further shard of this queued run.
 };
 
 DC_VISIT(Decision, c) {
@@ -80,6 +81,7 @@ DC_VISIT(Decision, c) {
   visit(Field{"start_at", ""}, c.start_at);
   visit(Field{"facts", ""}, c.facts);
   visit(Field{"shards", ""}, c.shards);
+  visit(Field{"copy_of", ""}, c.copy_of);
 }
 
 /// All slots of the job up to and including `cursor` are decided.

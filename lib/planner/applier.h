@@ -94,6 +94,10 @@ class Applier {
       const model::Decide& command);
   [[nodiscard]] bool is_stale(const model::Decision& decision, JobTurn& turn);
   [[nodiscard]] bool is_stale_slot(const model::Decision& decision, JobTurn& turn);
+  [[nodiscard]] bool is_current_attempt(const model::Decision& decision) const;
+  [[nodiscard]] bool is_stale_run(const model::Decision& decision, const Job& job) const;
+  LiveRun& new_run(const model::Decision& decision, std::int64_t term);
+  void bind(model::Run& run, const model::Decision& decision);
   void decide(const model::Decision& decision, std::int64_t term);
   void claim(model::Run& run, const model::Decision& decision, std::int64_t term);
   void replace(LiveRun& live);

@@ -16,56 +16,92 @@ using model::RunState;
 struct Applier::JobTurn {
   bool is_stale = false;
   std::optional<WallTime> cursor;     ///< Where the entry moves it.
-  std::optional<WallTime> last_slot;  ///< New slots of one job stand in order.
-  std::int32_t claims = 0;
+  std::optional<WallTime> last_slot;  ///< New slots of one job stand in order,
+  std::int32_t last_shard = 0;        ///< and so do the shards of one slot.
+  std::string claimed;                ///< Slot that this entry claims: slot_name().
 };
 
 namespace {
 
-/// Whether the job, as it is, lets one more run start beside `run_id` (0: a new slot).
-bool is_place_free(StateData& state, const Job& job, std::int64_t run_id) {
-  if (job.spec->concurrency == model::Concurrency::kAllow) return true;
-  const LiveRun* own = run_id != 0 ? state.live(run_id) : nullptr;
-  if (own != nullptr && own->run.force) return true;
+/// Origin and instant: what the shards of one slot have in common.
+std::string slot_name(std::string_view origin, WallTime at) {
+  return std::to_string(epoch_micros(at)) + " " + std::string(origin);
+}
+
+std::string slot_of(StateData& state, const Decision& decision) {
+  const std::int64_t id = decision.copy_of != 0 ? decision.copy_of : decision.run_id;
+  const LiveRun* live = id != 0 ? state.live(id) : nullptr;
+  if (live == nullptr) return slot_name("schedule", decision.scheduled_at);
+  return slot_name(live->run.origin, live->run.scheduled_at);
+}
+
+/// Whether the job, as it is, lets a run of this slot start beside what is alive.
+bool is_place_free(StateData& state, const Job& job, const std::string& slot) {
   for (const std::int64_t id : state.run_ids_of(job.uid)) {
-    if (id != run_id && is_busy(state.live(id)->run.state)) return false;
+    const model::Run& run = state.live(id)->run;
+    if (is_busy(run.state) && slot_name(run.origin, run.scheduled_at) != slot) return false;
   }
-  return true;
+  return state.hold_of(job.uid) == 0;
 }
 
 }  // namespace
 
 bool Applier::is_stale_slot(const Decision& decision, JobTurn& turn) {
   const WallTime slot = decision.scheduled_at;
+  const bool is_next_shard = decision.shard > 0 && decision.shard < decision.shards &&
+                             turn.last_slot == slot && decision.shard == turn.last_shard + 1;
   const WallTime before = turn.last_slot.value_or(state_.job(decision.job_uid)->job.cursor);
   turn.last_slot = slot;
+  turn.last_shard = decision.shard;
   const bool has_action = decision.action != Action::kReplace && decision.attempt <= 1;
-  return slot <= before || !turn.cursor || *turn.cursor < slot || !has_action;
+  const bool is_next = is_next_shard || (slot > before && decision.shard == 0);
+  return !is_next || !turn.cursor || *turn.cursor < slot || !has_action;
+}
+
+bool Applier::is_current_attempt(const Decision& decision) const {
+  const LiveRun* live = state_.live(decision.run_id);
+  return live != nullptr && is_busy(live->run.state) && decision.attempt == live->run.attempt &&
+         decision.node_id == live->run.node_id;
+}
+
+/// About a run that has a row, or a copy of it.
+bool Applier::is_stale_run(const Decision& decision, const Job& job) const {
+  const std::int64_t id = decision.copy_of != 0 ? decision.copy_of : decision.run_id;
+  const LiveRun* live = state_.live(id);
+  if (live == nullptr || live->run.job_uid != job.uid) return true;
+  const bool is_queued = live->run.state == RunState::kQueued;
+  if (decision.action != Action::kReplace && !is_queued) return true;
+  // A run is split into shards once, before its first attempt.
+  const bool splits = decision.copy_of != 0 || (decision.shards > 0 && live->run.shards == 0);
+  if (splits && (live->run.shards != 0 || live->run.attempt != 0)) return true;
+  return decision.action == Action::kClaim && decision.attempt != live->run.attempt + 1;
 }
 
 bool Applier::is_stale(const Decision& decision, JobTurn& turn) {
   const JobEntry* entry = state_.job(decision.job_uid);
+  if (decision.action == Action::kGiveUp && decision.run_id != 0) {
+    return !is_current_attempt(decision);
+  }
   if (entry == nullptr) return decision.action != Action::kCancel;
   const Job& job = entry->job;
   if (decision.job_version != job.version) return true;
-  if (decision.run_id == 0) {
-    if (!job.spec->enabled || is_stale_slot(decision, turn)) return true;
-  } else {
-    const LiveRun* live = state_.live(decision.run_id);
-    if (live == nullptr || live->run.job_uid != job.uid) return true;
-    if (decision.action == Action::kGiveUp) {
-      return !is_busy(live->run.state) || decision.attempt != live->run.attempt ||
-             decision.node_id != live->run.node_id;
-    }
-    const bool is_queued = live->run.state == RunState::kQueued;
-    if (decision.action != Action::kReplace && !is_queued) return true;
-    if (decision.action == Action::kClaim && decision.attempt != live->run.attempt + 1) return true;
+  if (decision.run_id != 0 || decision.copy_of != 0) {
+    if (is_stale_run(decision, job)) return true;
+  } else if (!job.spec->enabled || is_stale_slot(decision, turn)) {
+    return true;
   }
   if (decision.action != Action::kClaim) return false;
-  const LiveRun* own = decision.run_id != 0 ? state_.live(decision.run_id) : nullptr;
+  const Node* node = state_.member(decision.node_id);
+  if (node == nullptr || node->state != model::NodeState::kActive) return true;
+  const std::int64_t id = decision.copy_of != 0 ? decision.copy_of : decision.run_id;
+  const LiveRun* own = id != 0 ? state_.live(id) : nullptr;
   const bool may_join =
       job.spec->concurrency == model::Concurrency::kAllow || (own != nullptr && own->run.force);
-  return !is_place_free(state_, job, decision.run_id) || (turn.claims++ > 0 && !may_join);
+  if (may_join) return false;
+  const std::string slot = slot_of(state_, decision);
+  const bool is_first = turn.claimed.empty() || turn.claimed == slot;
+  turn.claimed = slot;
+  return !is_first || !is_place_free(state_, job, slot);
 }
 
 std::unordered_map<std::uint64_t, Applier::JobTurn> Applier::sort_by_job(
@@ -140,30 +176,44 @@ void Applier::claim(model::Run& run, const Decision& decision, std::int64_t term
   run.cpu_user_us = 0;
   run.cpu_sys_us = 0;
   run.maxrss_kb = 0;
+  const JobEntry* entry = state_.job(run.job_uid);
+  if (entry != nullptr && entry->job.spec->route == model::Route::kRoundRobin && run.shards == 0) {
+    put_setting(std::string(kTurnPrefix) + std::to_string(run.job_uid),
+                std::to_string(run.node_id));
+  }
 }
 
-void Applier::decide(const Decision& decision, std::int64_t term) {
+/// A row for a slot, or for a shard, that has none yet.
+LiveRun& Applier::new_run(const Decision& decision, std::int64_t term) {
   model::Run fresh;
-  LiveRun* live = decision.run_id != 0 ? state_.live(decision.run_id) : nullptr;
-  if (decision.run_id != 0 && live == nullptr) return;  // ended by an earlier line of this entry
-  if (decision.action == Action::kReplace) return replace(*live);
-  if (live == nullptr) {
-    fresh.run_id = state_.next_run_id++;
+  const LiveRun* whole = decision.copy_of != 0 ? state_.live(decision.copy_of) : nullptr;
+  if (whole != nullptr) {
+    fresh = whole->run;
+    fresh.reason = Reason::kNone;
+  } else {
     fresh.job_uid = decision.job_uid;
-    fresh.job_version = decision.job_version;
     fresh.job = state_.job(decision.job_uid)->job.spec->name;
     fresh.origin = "schedule";
     fresh.scheduled_at = decision.scheduled_at;
-    fresh.shard = decision.shard;
-    fresh.shards = decision.shards;
-    fresh.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
-    fresh.term = term;
     fresh.created_at = entry_.at;
-    // Only what stays queued needs a timer.
-    if (decision.action != Action::kQueue) fresh.state = RunState::kDispatched;
-    state_.add_run(std::move(fresh));
-    live = &state_.runs.rbegin()->second;
   }
+  fresh.run_id = state_.next_run_id++;
+  fresh.job_version = decision.job_version;
+  fresh.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
+  fresh.term = term;
+  // Only what stays queued needs a timer.
+  fresh.state = decision.action == Action::kQueue ? RunState::kQueued : RunState::kDispatched;
+  state_.add_run(std::move(fresh));
+  return state_.runs.rbegin()->second;
+}
+
+void Applier::decide(const Decision& decision, std::int64_t term) {
+  const std::int64_t known = decision.copy_of != 0 ? decision.copy_of : decision.run_id;
+  LiveRun* live = known != 0 ? state_.live(known) : nullptr;
+  if (known != 0 && live == nullptr) return;  // ended by an earlier line of this entry
+  if (decision.action == Action::kReplace) return replace(*live);
+  if (decision.run_id == 0) live = &new_run(decision, term);
+  if (decision.shards > 0) bind(live->run, decision);
   model::Run& run = live->run;
   run.detail = decision.detail;
   if (!decision.facts.empty()) run.facts = decision.facts;
@@ -200,6 +250,14 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
     case Action::kReplace:
       break;
   }
+}
+
+void Applier::bind(model::Run& run, const Decision& decision) {
+  const auto node = state_.nodes.find(decision.node_id);
+  run.shard = decision.shard;
+  run.shards = decision.shards;
+  run.node_id = decision.node_id;
+  run.node = node != state_.nodes.end() ? node->second.name : "";
 }
 
 /// A newer slot takes this run's place.

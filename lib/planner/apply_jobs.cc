@@ -196,6 +196,7 @@ Status Applier::run(const model::RemoveJobs& command) {
     revoke_claims(uid, Reason::kRemoved);
     changed_jobs_.erase(uid);
     state_.remove_job(uid);
+    drop_setting(std::string(kTurnPrefix) + std::to_string(uid));
     out_.changes.removed_jobs.push_back(uid);
     if (!command.keep_history) out_.changes.removed_history.push_back(uid);
     item(name, "removed", version);

@@ -29,7 +29,10 @@ void Applier::lose(LiveRun& live, RunState state, Reason reason) {
   model::HostReport report;
   report.outcome = state;
   report.reason = reason;
-  if (wants_retry(run, report)) {
+  // A shard belongs to its host, and so does a run for its boot.
+  const bool is_bound = run.shards > 0 || run.trigger == model::Trigger::kReboot;
+  const bool is_stranded = is_bound && reason == Reason::kHostRemoved;
+  if (!is_stranded && wants_retry(run, report)) {
     run.not_before.reset();
     run.possible_overlap = run.possible_overlap || reason != Reason::kHostReboot;
     return next_attempt(live, state, reason);

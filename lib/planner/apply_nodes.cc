@@ -362,6 +362,13 @@ Status Applier::run(const model::Pause& command) {
   const auto known = state_.settings.find(kPausedSetting);
   const bool is_same = known != state_.settings.end() && known->second == text;
   put_setting(std::string(kPausedSetting), text);
+  // What was claimed ahead of its time is taken back.
+  for (auto& [id, live] : state_.runs) {
+    const model::Run& run = live.run;
+    const bool is_ahead = run.state == RunState::kDispatched && run.scheduled_at > entry_.at &&
+                          run.trigger == model::Trigger::kSchedule;
+    if (is_ahead && run.reason == Reason::kNone) revoke(live, Reason::kPaused);
+  }
   item("", is_same ? "unchanged" : "paused");
   if (!is_same) event("cluster.paused", state_.cluster ? state_.cluster->name : "", "");
   return {};
@@ -370,6 +377,7 @@ Status Applier::run(const model::Pause& command) {
 Status Applier::run(const model::Resume& /*command*/) {
   const bool was_paused = state_.is_paused(entry_.at);
   drop_setting(kPausedSetting);
+  wake_all_queued();
   item("", was_paused ? "resumed" : "unchanged");
   if (was_paused) event("cluster.resumed", state_.cluster ? state_.cluster->name : "", "");
   return {};

@@ -178,6 +178,7 @@ void Applier::take_unstarted(LiveRun& live, const HostReport& report) {
     return finish(live, has_started ? RunState::kKilled : RunState::kMissed,
                   has_started ? Reason::kReplaced : Reason::kSuperseded);
   }
+  if (asked == Reason::kPaused) return finish(live, RunState::kSkipped, asked);
   const bool goes_elsewhere = asked == Reason::kHostDown;  // its host is drained
   if (asked != Reason::kNone && asked != Reason::kEdited && !goes_elsewhere) {
     return finish(live, RunState::kCancelled, asked);

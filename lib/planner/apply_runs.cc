@@ -25,6 +25,11 @@ Status Applier::run(const model::TriggerRun& command) {
     item(command.job, "unchanged", job.version, id);
     return {};
   }
+  if (state_.is_paused(entry_.at) && !command.force) {
+    return fail_hint(ErrorCode::kUnavailable,
+                     "cannot run job \"" + command.job + "\": the cluster is paused",
+                     "distcronctl cluster resume, or run it with --force");
+  }
   if (ids.size() >= kLiveRunsOfJobMax) {
     return fail(ErrorCode::kUnavailable, "cannot run job \"" + command.job + "\": it has " +
                                              std::to_string(ids.size()) + " runs alive");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "planner/explain.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "model/selector.h"
+#include "planner/host_pool.h"
 #include "planner/slots.h"
 
 namespace distcron::planner {
@@ -156,9 +157,17 @@ class Explainer {
   /// What could still stand in the way of a slot to come.
   void place_facts(const Job& job) {
     for (const auto& [id, node] : state_.nodes) {
-      const std::string missing = model::first_mismatch(job.spec->on, node.name, node.labels);
-      fact("host", missing.empty(),
-           node.name + (missing.empty() ? " may run it" : " is not " + missing));
+      if (!model::is_member(node)) continue;
+      std::string missing = why_not(node, *job.spec);
+      const bool may = missing.empty();
+      fact("host", may, may ? "host " + node.name + " may run it" : std::move(missing));
+    }
+    if (state_.is_paused(std::max(ask_.at, ask_.now))) {
+      fact("pause", false, "the cluster is paused");
+    }
+    if (const std::int64_t held = state_.hold_of(job.uid); held != 0) {
+      fact("overlap", false,
+           "run " + std::to_string(held) + " may still be alive on a silent host");
     }
     if (job.spec->concurrency == model::Concurrency::kAllow) return;
     const std::string policy(model::name_of(job.spec->concurrency));

@@ -134,6 +134,10 @@ struct Touched {
 
   void add(const model::RaiseIncarnation&) { is_all = true; }
 
+  void add(const model::Pause&) { is_all = true; }
+
+  void add(const model::Resume&) { is_all = true; }
+
   // The rest touches only what is copied anyway.
   template <class Command>
   void add(const Command& /*command*/) {}

@@ -139,8 +139,8 @@ void StateData::add_run(model::Run run) {
   auto& ids = runs_of[run.job_uid];
   ids.insert(std::upper_bound(ids.begin(), ids.end(), id), id);
   LiveRun& live = runs[id];
-  live = LiveRun{.run = std::move(run), .look_at = kNever, .line_place = {}};
-  if (is_busy(live.run.state)) ++busy_runs;
+  live = LiveRun{.run = std::move(run), .look_at = kNever, .line_place = {}, .counted_on = {}};
+  count(live);
   if (live.run.state == RunState::kQueued) set_look_at(live, kEarliest);
 }
 
@@ -148,7 +148,7 @@ void StateData::remove_run(std::int64_t run_id) {
   const auto found = runs.find(run_id);
   if (found == runs.end()) return;
   LiveRun& live = found->second;
-  if (is_busy(live.run.state)) --busy_runs;
+  uncount(live);
   set_look_at(live, kNever);
   leave_line(live);
   const auto of = runs_of.find(live.run.job_uid);
@@ -160,11 +160,30 @@ void StateData::remove_run(std::int64_t run_id) {
 }
 
 void StateData::set_run_state(LiveRun& live, RunState state) {
-  if (is_busy(live.run.state)) --busy_runs;
+  uncount(live);
   live.run.state = state;
-  if (is_busy(state)) ++busy_runs;
+  count(live);
   leave_line(live);
   set_look_at(live, state == RunState::kQueued ? kEarliest : kNever);
+}
+
+void StateData::count(LiveRun& live) {
+  if (!is_busy(live.run.state)) return;
+  live.counted_on = live.run.node_id;
+  busy_of_node[live.run.node_id].insert(live.run.run_id);
+}
+
+void StateData::uncount(LiveRun& live) {
+  if (!live.counted_on) return;
+  const auto found = busy_of_node.find(*live.counted_on);
+  live.counted_on.reset();
+  found->second.erase(live.run.run_id);
+  if (found->second.empty()) busy_of_node.erase(found);
+}
+
+std::int64_t StateData::busy_on(std::int64_t node_id) const {
+  const auto found = busy_of_node.find(node_id);
+  return found == busy_of_node.end() ? 0 : static_cast<std::int64_t>(found->second.size());
 }
 
 void StateData::mark_dirty(JobEntry& entry) {
@@ -195,6 +214,7 @@ void StateData::set_look_at(LiveRun& live, WallTime at) {
 }
 
 void StateData::leave_line(LiveRun& live) {
+  hostless.erase(live.run.run_id);
   if (!live.line_place) return;
   line.erase(*live.line_place);
   live.line_place.reset();

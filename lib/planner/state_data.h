@@ -35,6 +35,8 @@ inline constexpr std::string_view kNextNodeSetting = "scheduler.next_node";
 inline constexpr std::string_view kRestoredSetting = "scheduler.restored_at";
 /// Followed by a run id: a place that is held, as hold_text() says.
 inline constexpr std::string_view kHoldPrefix = "scheduler.hold.";
+/// Followed by the uid of a job with route = round-robin: the host that had the last turn.
+inline constexpr std::string_view kTurnPrefix = "scheduler.turn.";
 inline constexpr std::string_view kVotersSetting = "voters";
 
 struct JobEntry {
@@ -64,6 +66,8 @@ struct LiveRun {
   // Derived, for queued runs.
   WallTime look_at = kNever;          ///< Its entry in StateData::run_timers.
   std::optional<LineKey> line_place;  ///< Its entry in StateData::line.
+  // Derived, for busy runs.
+  std::optional<std::int64_t> counted_on;  ///< Its entry in StateData::busy_of_node.
 };
 
 /// Place of a run that ended as unknown and may still be alive on a silent host.
@@ -99,7 +103,9 @@ struct StateData {
   std::vector<std::uint64_t> dirty_jobs;
   std::set<std::pair<WallTime, std::int64_t>> run_timers;  ///< Queued runs to be looked at.
   std::set<LineKey> line;                                  ///< Queued runs that lack capacity only.
-  std::int64_t busy_runs = 0;                              ///< Dispatched or running.
+  std::set<std::int64_t> hostless;  ///< Queued runs for which there is no host.
+  std::string host_signature;       ///< Of the last turn: HostPool::signature().
+  std::map<std::int64_t, std::set<std::int64_t>> busy_of_node;  ///< Dispatched or running.
 
   /// Set in the scratch copy of dry_run(): where names and uids are looked up as well.
   const StateData* whole = nullptr;
@@ -118,6 +124,7 @@ struct StateData {
   [[nodiscard]] bool is_paused(WallTime now) const;
   /// Run id of a hold on the job's place, 0: none.
   [[nodiscard]] std::int64_t hold_of(std::uint64_t job_uid) const;
+  [[nodiscard]] std::int64_t busy_on(std::int64_t node_id) const;
   void load_hold(std::string_view key, std::string_view text);
 
   /// Text `no job named "x"` with near names as hint.
@@ -140,6 +147,10 @@ struct StateData {
   // Planning only.
   void set_look_at(LiveRun& live, WallTime at);
   void leave_line(LiveRun& live);
+
+ private:
+  void count(LiveRun& live);
+  void uncount(LiveRun& live);
 };
 
 }  // namespace distcron::planner

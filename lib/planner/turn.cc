@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/selector.h"
-
 namespace distcron::planner {
 
 using model::Action;
@@ -21,6 +19,11 @@ bool is_fresh(const LiveRun* live) {
   return live == nullptr || (live->run.attempt == 0 && live->run.reason == Reason::kNone);
 }
 
+/// Shards of one slot do not stand in each other's way.
+bool is_same_slot(const model::Run& a, const model::Run& b) {
+  return a.shards > 0 && b.shards > 0 && a.scheduled_at == b.scheduled_at && a.origin == b.origin;
+}
+
 void put_fact(std::vector<model::Fact>& facts, model::Fact fact) {
   std::erase_if(facts, [&](const model::Fact& old) { return old.check == fact.check; });
   facts.push_back(std::move(fact));
@@ -32,12 +35,15 @@ Turn::Turn(StateData& state, const Situation& situation)
     : state_(state),
       now_(situation),
       horizon_(situation.now + situation.look_ahead),
-      room_(situation.capacity - state.busy_runs) {}
+      hosts_(state, situation),
+      is_paused_(state.is_paused(situation.now)) {}
 
 Plan Turn::run() {
   Plan plan;
   if (!now_.clock_trusted || state_.nodes.empty()) return plan;
   out_.term = now_.term;
+  look_at_hosts();
+  collect_losses();
   refresh_timers();
   collect_jobs();
   collect_runs();
@@ -87,7 +93,10 @@ void Turn::collect_run(LiveRun& live) {
   }
   const std::optional<WallTime> end = window_end(run, *entry);
   if (end && now_.now > *end) {
-    return end_queued(live, Action::kMiss, Reason::kTooLate,
+    const Reason why = run.reason;
+    const bool is_host =
+        why == Reason::kNoHost || why == Reason::kHostDown || why == Reason::kClock;
+    return end_queued(live, Action::kMiss, is_host ? why : Reason::kTooLate,
                       {"misfire", false, "could not start before " + utc_text(*end)});
   }
   // A trigger is for now, also when the clock went back since it came in.
@@ -102,7 +111,9 @@ void Turn::collect_run(LiveRun& live) {
 
 /// Until when a run may wait; unset where only its predecessor counts, or once it had an attempt.
 std::optional<WallTime> Turn::window_end(const model::Run& run, JobEntry& entry) const {
-  if (run.starts > 0 || run.reason == Reason::kOverlapWait) return std::nullopt;
+  if (run.starts > 0 || run.reason == Reason::kOverlapWait || run.possible_overlap) {
+    return std::nullopt;
+  }
   const Job& job = entry.job;
   if (run.trigger != model::Trigger::kSchedule) {
     return run.created_at.value_or(run.scheduled_at) + limits_of(*job.spec, std::nullopt).window;
@@ -118,8 +129,8 @@ void Turn::decide_all() {
             [](const Candidate& a, const Candidate& b) { return a.key < b.key; });
   std::size_t next = 0;
   auto waiting = state_.line.begin();
-  while (next < candidates_.size() || (room_ > 0 && waiting != state_.line.end())) {
-    const bool takes_waiting = room_ > 0 && waiting != state_.line.end() &&
+  while (next < candidates_.size() || (hosts_.room() > 0 && waiting != state_.line.end())) {
+    const bool takes_waiting = hosts_.room() > 0 && waiting != state_.line.end() &&
                                (next == candidates_.size() || *waiting < candidates_[next].key);
     if (!takes_waiting) {
       decide(candidates_[next++]);
@@ -144,31 +155,28 @@ void Turn::decide(const Candidate& candidate) {
   LiveRun* live = live_of(candidate);
   if (live == nullptr && uses_[job.uid].is_stopped) return;
   if (live != nullptr && gone_.contains(live->run.run_id)) return;
-  std::string refusal;
-  const Node* host = host_of(live, job, refusal);
   const Overlap overlap = overlap_of(candidate, job);
-  const bool can_start = host != nullptr && !overlap.is_blocked && room_ > 0;
+  const std::vector<HostPool::Share> shares = shares_of(live, job);
+  HostPool::Pick pick;
+  if (shares.empty()) pick = hosts_.pick(wish_of(live, job));
+  const bool has_host = shares.empty()
+                            ? pick.node != nullptr
+                            : std::all_of(shares.begin(), shares.end(),
+                                          [](const auto& share) { return share.is_ready; });
+  const bool can_start = has_host && !overlap.is_blocked && !is_paused_;
   if (candidate.start_at > horizon_ || (candidate.start_at > now_.now && !can_start)) {
     return decide_early(candidate, job, live);
   }
-  if (can_start) {
-    model::Fact late;
-    if (!candidate.late_text.empty()) late = {"misfire", true, candidate.late_text};
-    model::Decision& decision =
-        emit(candidate, job, Action::kClaim, Reason::kNone, std::move(late));
-    decision.node_id = host->id;
-    decision.start_at = candidate.start_at;
-    --room_;
-    ++uses_[job.uid].claims;
-    return;
+  if (is_paused_ && !(live != nullptr && live->run.force)) {
+    return decide_paused(candidate, job, live);
   }
-  if (host == nullptr) {
-    emit(candidate, job, Action::kMiss, Reason::kNoHost, {"host", false, std::move(refusal)});
-  } else if (overlap.is_blocked) {
-    decide_blocked(candidate, job, overlap);
-  } else {
-    decide_no_room(candidate, entry, live);
+  if (overlap.is_blocked) return decide_blocked(candidate, job, overlap);
+  if (!shares.empty()) return decide_shards(candidate, job, shares);
+  if (has_host) return claim(candidate, job, *pick.node);
+  if (pick.reason == Reason::kCapacity) {
+    return decide_no_room(candidate, entry, live, std::move(pick.facts));
   }
+  decide_no_host(candidate, entry, live, std::move(pick));
 }
 
 /// Its time has not come and it cannot be claimed ahead.
@@ -216,11 +224,16 @@ void Turn::decide_blocked(const Candidate& candidate, const Job& job, const Over
   if (live == nullptr) ++uses_[job.uid].queued;
 }
 
-void Turn::decide_no_room(const Candidate& candidate, JobEntry& entry, LiveRun* live) {
+void Turn::decide_no_room(const Candidate& candidate, JobEntry& entry, LiveRun* live,
+                          std::vector<model::Fact> facts) {
   const Job& job = entry.job;
-  if (live == nullptr || live->run.reason == Reason::kNone) {
-    emit(candidate, job, Action::kQueue, Reason::kCapacity,
-         {"capacity", false, "all " + std::to_string(now_.capacity) + " places are taken"});
+  const bool waits_already = live != nullptr && live->run.reason != Reason::kNone &&
+                             live->run.reason != Reason::kNoHost &&
+                             live->run.reason != Reason::kHostDown;
+  if (!waits_already) {
+    model::Decision& decision =
+        emit(candidate, job, Action::kQueue, Reason::kCapacity, std::move(facts.front()));
+    decision.facts.insert(decision.facts.end(), facts.begin() + 1, facts.end());
     if (live == nullptr) ++uses_[job.uid].queued;
     return;
   }
@@ -239,6 +252,8 @@ void Turn::replace_others(const Candidate& candidate, const Job& job) {
     const model::Run& other = state_.live(id)->run;
     if (id == candidate.key.run_id || gone_.contains(id)) continue;
     if (candidate.key.run_id != 0 && id > candidate.key.run_id) continue;
+    const LiveRun* own = live_of(candidate);
+    if (own != nullptr && is_same_slot(other, own->run)) continue;
     const bool is_ending = is_busy(other.state) && !other.kill_by.empty();
     if (is_ending) continue;
     Candidate victim;
@@ -267,6 +282,7 @@ Turn::Overlap Turn::overlap_of(const Candidate& candidate, const Job& job) const
   for (const std::int64_t id : state_.run_ids_of(job.uid)) {
     const model::Run& other = state_.runs.at(id).run;
     if (id == candidate.key.run_id || gone_.contains(id)) continue;
+    if (own != state_.runs.end() && is_same_slot(other, own->second.run)) continue;
     if (other.state == RunState::kQueued) ++overlap.waiting;
     const bool is_ahead = candidate.key.run_id == 0 || id < candidate.key.run_id;
     if (!is_busy(other.state) && !is_ahead) continue;
@@ -277,23 +293,13 @@ Turn::Overlap Turn::overlap_of(const Candidate& candidate, const Job& job) const
     overlap.text = "run " + std::to_string(id) + " is " + std::string(model::name_of(other.state));
     if (since) overlap.text += " since " + utc_text(*since);
   }
-  return overlap;
-}
-
-const Node* Turn::host_of(const LiveRun* live, const Job& job, std::string& refusal) const {
-  const bool is_boot = live != nullptr && live->run.trigger == model::Trigger::kReboot;
-  const std::int64_t wanted = is_boot ? live->run.node_id : now_.node_id;
-  auto found = wanted != 0 ? state_.nodes.find(wanted) : state_.nodes.begin();
-  if (found == state_.nodes.end()) {
-    refusal = "host " + std::to_string(wanted) + " is not a member";
-    return nullptr;
+  const std::int64_t held = state_.hold_of(job.uid);
+  if (held != 0 && !overlap.is_blocked) {
+    overlap.is_blocked = true;
+    overlap.holder = held;
+    overlap.text = "run " + std::to_string(held) + " may still be alive on a silent host";
   }
-  const Node& node = found->second;
-  if (job.spec->on.empty()) return &node;
-  const std::string missing = model::first_mismatch(job.spec->on, node.name, node.labels);
-  if (missing.empty()) return &node;
-  refusal = "host " + node.name + " is not " + missing;
-  return nullptr;
+  return overlap;
 }
 
 model::Decision& Turn::emit(const Candidate& candidate, const Job& job, Action action,

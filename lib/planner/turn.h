@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "planner/host_pool.h"
 #include "planner/slots.h"
 
 namespace distcron::planner {
@@ -19,6 +20,10 @@ namespace distcron::planner {
 inline constexpr std::size_t kDecisionsMax = 16'384;
 /// Fallback for a Decide that is neither applied nor reported as lost.
 inline constexpr Micros kLookAgain{1'000'000};
+/// A host that was booted says itself what became of its runs; after this time it is asked no more.
+inline constexpr Micros kBootReportGrace{60'000'000};
+/// Longest wait for a silent host that holds a claim.
+inline constexpr Micros kSilenceMax{86'400'000'000};
 /// Runs of one job that may wait for its place (concurrency = queue).
 inline constexpr std::int64_t kWaitingOfJobMax = 100;
 
@@ -44,6 +49,7 @@ class Turn {
     std::optional<WallTime> cursor;   ///< New one.
     std::optional<WallTime> look_at;  ///< New timer; set for jobs whose timer was due.
     bool is_stopped = false;          ///< Later slots of the job wait for another turn.
+    std::int64_t last_node = 0;       ///< Round robin: host of the last claim.
   };
 
   /// How a candidate stands; `text` is for the fact.
@@ -70,6 +76,7 @@ class Turn {
     std::size_t but_newest = 0;  ///< So many of the newest are not missed.
     std::string text;
     bool is_cut = false;  ///< Newer ones follow in the next turn: one row for all.
+    model::Action action = model::Action::kMiss;
   };
 
   void miss(const Job& job, const SlotTail& slots, const Missed& missed);
@@ -87,12 +94,11 @@ class Turn {
   void decide(const Candidate& candidate);
   void decide_early(const Candidate& candidate, const Job& job, LiveRun* live);
   void decide_blocked(const Candidate& candidate, const Job& job, const Overlap& overlap);
-  void decide_no_room(const Candidate& candidate, JobEntry& entry, LiveRun* live);
+  void decide_no_room(const Candidate& candidate, JobEntry& entry, LiveRun* live,
+                      std::vector<model::Fact> facts);
   void replace_others(const Candidate& candidate, const Job& job);
   [[nodiscard]] std::optional<WallTime> window_end(const model::Run& run, JobEntry& entry) const;
   [[nodiscard]] Overlap overlap_of(const Candidate& candidate, const Job& job) const;
-  [[nodiscard]] const Node* host_of(const LiveRun* live, const Job& job,
-                                    std::string& refusal) const;
   [[nodiscard]] LiveRun* live_of(const Candidate& candidate);
   /// Adds a decision about `candidate`; `fact` explains it when its check is not empty.
   model::Decision& emit(const Candidate& candidate, const Job& job, model::Action action,
@@ -100,10 +106,28 @@ class Turn {
   void end_queued(LiveRun& live, model::Action action, model::Reason reason, model::Fact fact);
   void wait_in_line(LiveRun& live, const Job& job, std::optional<WallTime> until);
 
+  // turn_hosts.cc: hosts
+  void look_at_hosts();
+  void collect_losses();
+  void collect_loss(const model::Run& run, const Node& node, const HostSituation& host);
+  void give_up(const model::Run& run, model::Reason reason, std::string text);
+  [[nodiscard]] HostPool::Wish wish_of(const LiveRun* live, const Job& job) const;
+  /// Hosts of a slot that runs on several; empty: it runs on one, or is split already.
+  [[nodiscard]] std::vector<HostPool::Share> shares_of(const LiveRun* live, const Job& job);
+  void claim(const Candidate& candidate, const Job& job, const Node& host);
+  void decide_shards(const Candidate& candidate, const Job& job,
+                     const std::vector<HostPool::Share>& shares);
+  void decide_paused(const Candidate& candidate, const Job& job, LiveRun* live);
+  void decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* live,
+                      HostPool::Pick pick);
+  bool miss_doubtful(const Job& job, const cron::Zone& zone, JobUse& use);
+
   StateData& state_;
   const Situation& now_;
   const WallTime horizon_;
-  std::int64_t room_;
+  HostPool hosts_;
+  const bool is_paused_;
+  WallTime wake_hosts_ = kNever;  ///< When a silent or booted host is to be looked at again.
   model::Decide out_;
   std::vector<Candidate> candidates_;
   std::unordered_map<std::uint64_t, JobUse> uses_;

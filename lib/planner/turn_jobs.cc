@@ -76,6 +76,7 @@ void Turn::collect_job(JobEntry& entry, JobUse& use) {
 
 void Turn::collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use) {
   const Job& job = entry.job;
+  if (miss_doubtful(job, zone, use)) return;
   const SlotLimits limits = limits_of(*job.spec, interval(entry, zone));
   const SlotScan scan = scan_slots(job, zone, now_.now, limits);
   slots_looked_at_ += scan.looked_at;
@@ -171,7 +172,7 @@ void Turn::miss_one(const Job& job, WallTime slot, const Missed& missed, const s
   std::string text =
       span_text(now_.now - slot) + " late at " + utc_text(now_.now) + ": " + missed.text;
   model::Decision& decision =
-      emit(candidate, job, Action::kMiss, missed.reason, {"misfire", false, std::move(text)});
+      emit(candidate, job, missed.action, missed.reason, {"misfire", false, std::move(text)});
   if (more.empty()) return;
   decision.detail = more;
   decision.facts.push_back({"slots", false, more});
@@ -221,6 +222,7 @@ std::optional<WallTime> Turn::wake_at() {
     const WallTime at = state_.run_timers.begin()->first;
     if (!least || at < *least) least = at;
   }
+  if (wake_hosts_ != kNever && (!least || wake_hosts_ < *least)) least = wake_hosts_;
   return least;
 }
 

@@ -135,7 +135,7 @@ TEST_SUITE("wire") {
   }
 
   TEST_CASE("a command keeps its number in the log") {
-    CHECK(std::variant_size_v<model::Command> == 14);
+    CHECK(std::variant_size_v<model::Command> == 24);
     CHECK(model::Command(model::InitCluster{}).index() == 0);
     CHECK(model::Command(model::TriggerRun{}).index() == 6);
     CHECK(model::Command(model::Decide{}).index() == 7);
