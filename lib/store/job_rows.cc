@@ -47,7 +47,7 @@ Error in_file(const Db& db, Error error) {
     return error;
   }
   if (error.hint.empty()) {
-    error.hint = "keep the file for examination and restore a backup of its directory";
+    error.hint = std::string(kDamageHint);
   }
   return std::move(error).within("cannot use '" + db.path() + "'");
 }

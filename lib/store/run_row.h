@@ -13,10 +13,10 @@
   "detail, attempt, node_id, node, incarnation, term, fence_index, created_at, not_before, "      \
   "dispatched_at, started_at, ended_at, exit_code, signal, pid, output_bytes, output_truncated, " \
   "tail, cpu_user_us, cpu_sys_us, maxrss_kb, kill_by, param, extra_env, extra_argv, force, "      \
-  "facts, starts, first_started_at"
+  "facts, starts, first_started_at, shards, possible_overlap"
 #define DC_RUN_VALUES                                                                    \
   "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " \
-  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 namespace distcron::store {
 

@@ -229,7 +229,7 @@ Error Db::error(int rc) const {
     case SQLITE_NOTADB:
     case SQLITE_CONSTRAINT:
       error.code = ErrorCode::kCorrupt;
-      error.hint = "keep the file for examination and restore a backup of its directory";
+      error.hint = std::string(kDamageHint);
       return error;
     default:
       break;

@@ -17,6 +17,11 @@
 
 namespace distcron::store {
 
+/// The way out when stored bytes are damaged.
+inline constexpr std::string_view kDamageHint =
+    "keep the file for examination; empty the directory and let the host join again under a new "
+    "node id, or restore a backup if it was alone";
+
 /// SQL text that was written in the source.
 class Sql {
  public:

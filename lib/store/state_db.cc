@@ -38,6 +38,14 @@ void bind_or_null(Stmt& stmt, int at, std::string_view text) {
   }
 }
 
+Status drop_names(Stmt& drop, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    drop.bind(1, std::string_view(name));
+    DC_CHECK_OK(drop.run());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StateDb>> StateDb::open(const std::string& path) {
@@ -103,7 +111,8 @@ Status StateDb::prepare_runs() {
                       "param = excluded.param, extra_env = excluded.extra_env, "
                       "extra_argv = excluded.extra_argv, force = excluded.force, "
                       "facts = excluded.facts, starts = excluded.starts, "
-                      "first_started_at = excluded.first_started_at"));
+                      "first_started_at = excluded.first_started_at, shards = excluded.shards, "
+                      "possible_overlap = excluded.possible_overlap"));
   DC_TRY(run_drop_, db_->prepare("DELETE FROM runs WHERE run_id = ?"));
   DC_TRY(attempt_put_, db_->prepare("INSERT OR REPLACE INTO attempts(" DC_RUN_COLUMNS
                                     ") VALUES(" DC_RUN_VALUES ")"));
@@ -118,10 +127,15 @@ Status StateDb::prepare_runs() {
 
 Status StateDb::prepare_rest() {
   DC_TRY(key_put_, db_->prepare("INSERT OR REPLACE INTO access_keys(name, public_key, role, "
-                                "run_as, jobs) VALUES(?, ?, ?, ?, ?)"));
+                                "run_as, jobs, host) VALUES(?, ?, ?, ?, ?, ?)"));
   DC_TRY(key_drop_, db_->prepare("DELETE FROM access_keys WHERE name = ?"));
   DC_TRY(node_put_, db_->prepare("INSERT OR REPLACE INTO nodes(id, name, boot_id, address, "
-                                 "version, labels) VALUES(?, ?, ?, ?, ?, ?)"));
+                                 "version, labels, kind, state, joined_at, node) "
+                                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  DC_TRY(token_put_, db_->prepare("INSERT OR REPLACE INTO tokens(id, role, expires_at, uses_left, "
+                                  "by, token) VALUES(?, ?, ?, ?, ?, ?)"));
+  DC_TRY(token_drop_, db_->prepare("DELETE FROM tokens WHERE id = ?"));
+  DC_TRY(setting_drop_, db_->prepare("DELETE FROM settings WHERE key = ?"));
   DC_TRY(setting_put_, db_->prepare("INSERT OR REPLACE INTO settings(key, value) VALUES(?, ?)"));
   DC_TRY(event_put_, db_->prepare("INSERT INTO events(at, type, actor, object, text, request_id) "
                                   "VALUES(?, ?, ?, ?, ?, ?)"));
@@ -268,10 +282,9 @@ Status StateDb::write_runs(const planner::Changes& changes) {
 }
 
 Status StateDb::write_access(const planner::Changes& changes) {
-  for (const std::string& name : changes.removed_keys) {
-    key_drop_.bind(1, std::string_view(name));
-    DC_CHECK_OK(key_drop_.run());
-  }
+  DC_CHECK_OK(drop_names(key_drop_, changes.removed_keys));
+  DC_CHECK_OK(drop_names(token_drop_, changes.removed_tokens));
+  DC_CHECK_OK(drop_names(setting_drop_, changes.removed_settings));
   for (const model::AccessKey& key : changes.keys) {
     const std::string run_as = format_lines(key.run_as);
     key_put_.bind(1, std::string_view(key.name));
@@ -279,24 +292,46 @@ Status StateDb::write_access(const planner::Changes& changes) {
     key_put_.bind(3, name_of(key.role));
     bind_or_null(key_put_, 4, run_as);
     key_put_.bind(5, std::string_view(key.jobs));
+    key_put_.bind(6, std::string_view(key.host));
     DC_CHECK_OK(key_put_.run());
   }
-  for (const planner::Node& node : changes.nodes) {
-    const std::string labels = format_lines(node.labels);
-    node_put_.bind(1, node.id);
-    node_put_.bind(2, std::string_view(node.name));
-    node_put_.bind(3, std::string_view(node.boot_id));
-    node_put_.bind(4, std::string_view(node.address));
-    node_put_.bind(5, std::string_view(node.version));
-    bind_or_null(node_put_, 6, labels);
-    DC_CHECK_OK(node_put_.run());
-  }
+  for (const planner::Node& node : changes.nodes)
+    DC_CHECK_OK(write_node(node));
+  for (const planner::JoinToken& token : changes.tokens)
+    DC_CHECK_OK(write_token(token));
   for (const auto& [key, value] : changes.settings) {
     setting_put_.bind(1, std::string_view(key));
     setting_put_.bind(2, std::string_view(value));
     DC_CHECK_OK(setting_put_.run());
   }
   return {};
+}
+
+Status StateDb::write_node(const planner::Node& node) {
+  const std::string labels = format_lines(node.labels);
+  const std::string whole = wire::encode(node);
+  node_put_.bind(1, node.id);
+  node_put_.bind(2, std::string_view(node.name));
+  node_put_.bind(3, std::string_view(node.boot_id));
+  node_put_.bind(4, std::string_view(node.address));
+  node_put_.bind(5, std::string_view(node.version));
+  bind_or_null(node_put_, 6, labels);
+  node_put_.bind(7, name_of(node.kind));
+  node_put_.bind(8, name_of(node.state));
+  node_put_.bind(9, node.joined_at);
+  node_put_.bind_blob(10, whole);
+  return node_put_.run();
+}
+
+Status StateDb::write_token(const planner::JoinToken& token) {
+  const std::string whole = wire::encode(token);
+  token_put_.bind(1, std::string_view(token.id));
+  if (token.role) token_put_.bind(2, name_of(*token.role));
+  token_put_.bind(3, token.expires_at);
+  token_put_.bind(4, token.uses_left);
+  token_put_.bind(5, std::string_view(token.by));
+  token_put_.bind_blob(6, whole);
+  return token_put_.run();
 }
 
 Status StateDb::write_events(const planner::Changes& changes) {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/completion.h"
 #include "store/sqlite.h"
-#include "store/store.h"
 
 namespace distcron::store {
 
@@ -56,19 +56,23 @@ class StateDb {
                                      const planner::Changes& changes);
   [[nodiscard]] Status write_runs(const planner::Changes& changes);
   [[nodiscard]] Status write_access(const planner::Changes& changes);
+  [[nodiscard]] Status write_node(const planner::Node& node);
+  [[nodiscard]] Status write_token(const planner::JoinToken& token);
   [[nodiscard]] Status write_events(const planner::Changes& changes);
   [[nodiscard]] Status put_meta(std::string_view key, std::int64_t value);
   [[nodiscard]] Status put_meta(std::string_view key, std::string_view value);
   [[nodiscard]] Status put_cluster(const planner::Cluster& cluster);
   [[nodiscard]] Status load_jobs(Loaded& loaded);
   [[nodiscard]] Status load_access(Loaded& loaded);
+  [[nodiscard]] Status load_fleet(Loaded& loaded);
   [[nodiscard]] Status load_meta(Loaded& loaded);
 
   std::unique_ptr<Db> db_;
   Stmt job_stored_, job_put_, job_state_put_, job_drop_, job_state_drop_, job_keep_name_;
   Stmt version_put_, version_drop_, cursor_put_;
   Stmt run_put_, run_drop_, attempt_put_, attempt_drop_, history_drop_, history_attempts_drop_;
-  Stmt key_put_, key_drop_, node_put_, setting_put_, event_put_, request_put_, meta_put_;
+  Stmt key_put_, key_drop_, node_put_, token_put_, token_drop_, setting_put_, setting_drop_;
+  Stmt event_put_, request_put_, meta_put_;
   std::int64_t applied_index_ = 0;
   WallTime last_event_at_{};  ///< Dates rows that carry no instant of their own.
 };

@@ -1,16 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "store/job_rows.h"
 #include "store/run_row.h"
 #include "store/state_db.h"
 #include "store/text_lines.h"
+#include "wire/codec.h"
 
 namespace distcron::store {
+namespace {
+
+Result<planner::Node> node_of_row(const Stmt& row) {
+  if (!row.is_null(6)) {
+    Result<planner::Node> node = wire::decode<planner::Node>(row.bytes(6));
+    if (node) return node;
+    return fail(ErrorCode::kCorrupt, node.error().message);
+  }
+  // Of the first format.
+  planner::Node node;
+  node.id = row.integer(0);
+  node.name = row.text(1);
+  node.boot_id = row.text(2);
+  node.address = row.text(3);
+  node.version = row.text(4);
+  parse_lines(row.bytes(5), node.labels);
+  return node;
+}
+
+}  // namespace
 
 Status StateDb::load(Loaded& loaded) {
   DC_CHECK_OK(load_jobs(loaded));
   DC_CHECK_OK(load_access(loaded));
+  DC_CHECK_OK(load_fleet(loaded));
   return load_meta(loaded);
 }
 
@@ -26,7 +49,8 @@ Status StateDb::load_jobs(Loaded& loaded) {
 }
 
 Status StateDb::load_access(Loaded& loaded) {
-  DC_TRY(Stmt keys, db_->prepare("SELECT name, public_key, role, run_as, jobs FROM access_keys"));
+  DC_TRY(Stmt keys,
+         db_->prepare("SELECT name, public_key, role, run_as, jobs, host FROM access_keys"));
   while (true) {
     DC_TRY(const bool row, keys.step());
     if (!row) break;
@@ -43,27 +67,43 @@ Status StateDb::load_access(Loaded& loaded) {
     key.role = *role;
     parse_lines(keys.bytes(3), key.run_as);
     key.jobs = keys.text(4);
+    key.host = keys.text(5);
     loaded.keys.push_back(std::move(key));
-  }
-  DC_TRY(Stmt nodes, db_->prepare("SELECT id, name, boot_id, address, version, labels FROM nodes "
-                                  "ORDER BY id"));
-  while (true) {
-    DC_TRY(const bool row, nodes.step());
-    if (!row) break;
-    planner::Node node;
-    node.id = nodes.integer(0);
-    node.name = nodes.text(1);
-    node.boot_id = nodes.text(2);
-    node.address = nodes.text(3);
-    node.version = nodes.text(4);
-    parse_lines(nodes.bytes(5), node.labels);
-    loaded.nodes.push_back(std::move(node));
   }
   DC_TRY(Stmt settings, db_->prepare("SELECT key, value FROM settings"));
   while (true) {
     DC_TRY(const bool row, settings.step());
     if (!row) return {};
     loaded.settings.emplace_back(settings.text(0), settings.text(1));
+  }
+}
+
+Status StateDb::load_fleet(Loaded& loaded) {
+  DC_TRY(Stmt nodes, db_->prepare("SELECT id, name, boot_id, address, version, labels, node "
+                                  "FROM nodes ORDER BY id"));
+  while (true) {
+    DC_TRY(const bool row, nodes.step());
+    if (!row) break;
+    Result<planner::Node> node = node_of_row(nodes);
+    if (!node) {
+      return fail(
+          in_file(*db_, std::move(node).error().within("cannot read node " + nodes.text(0))));
+    }
+    loaded.nodes.push_back(std::move(*node));
+  }
+  DC_TRY(Stmt tokens, db_->prepare("SELECT id, token FROM tokens ORDER BY id"));
+  while (true) {
+    DC_TRY(const bool row, tokens.step());
+    if (!row) return {};
+    Result<planner::JoinToken> token = wire::decode<planner::JoinToken>(tokens.bytes(1));
+    if (!token) {
+      return fail(in_file(
+          *db_, Error{ErrorCode::kCorrupt,
+                      "cannot read join token " + tokens.text(0) + ": " + token.error().message,
+                      0,
+                      {}}));
+    }
+    loaded.tokens.push_back(std::move(*token));
   }
 }
 
@@ -87,7 +127,14 @@ Status StateDb::load_meta(Loaded& loaded) {
 }
 
 Result<std::int64_t> StateDb::newest_term() const {
-  return db_->ask("SELECT max(term) FROM (SELECT term FROM runs ORDER BY run_id DESC LIMIT 10000)");
+  DC_TRY(const std::int64_t noted,
+         db_->ask("SELECT t.value FROM meta AS i, meta AS t WHERE i.key = 'copied_index' AND "
+                  "t.key = 'copied_term' AND i.value = "
+                  "(SELECT value FROM meta WHERE key = 'applied_index')"));
+  DC_TRY(const std::int64_t of_runs,
+         db_->ask("SELECT max(term) FROM "
+                  "(SELECT term FROM runs ORDER BY run_id DESC LIMIT 10000)"));
+  return std::max(noted, of_runs);
 }
 
 }  // namespace distcron::store

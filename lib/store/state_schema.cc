@@ -21,6 +21,7 @@ namespace {
   "force INTEGER NOT NULL, facts TEXT, starts INTEGER NOT NULL, first_started_at INTEGER"
 
 #define DC_ISO(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1e6, 'unixepoch')"
+#define DC_ISO_AS(column) DC_ISO(column) " AS " column
 
 // A view whose rows are runs: ids and words as they are, instants as text, the rest by need.
 #define DC_RUN_VIEW \
@@ -29,9 +30,10 @@ namespace {
   " AS ended_at, (ended_at - started_at) / 1e6 AS seconds, exit_code, signal, output_bytes, " \
   "cpu_user_us / 1e6 AS cpu_user, cpu_sys_us / 1e6 AS cpu_sys, maxrss_kb, tail"
 
-constexpr std::array kSteps{
-    Sql{
-        R"sql(
+// clang-format off: it would break up every text.
+constexpr std::array
+    kSteps{Sql{
+               R"sql(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE jobs(
@@ -116,65 +118,109 @@ CREATE TABLE requests(
   at INTEGER NOT NULL,
   reply BLOB NOT NULL);
 )sql"
-        "CREATE VIEW v_jobs AS SELECT jobs.id, name, enabled, schedule, tz, user, command, "
-        "version, "
-        "failures, nullif(last_state, 'queued') AS last_state, nullif(last_run_id, 0) AS "
-        "last_run_id, " DC_ISO("last_started_at") " AS last_started_at, " DC_ISO("last_ended_at") " AS last_ended_at, " DC_ISO("cursor") " AS decided_until, " DC_ISO("disabled_until") " AS disabled_until, " DC_ISO(
-            "created_at") " AS created_at, " DC_ISO("updated_at") " AS updated_at, updated_by, "
-                                                                  "printf('%016x', uid) AS uid "
-                                                                  "FROM jobs JOIN job_state "
-                                                                  "USING(id);\n"
-                                                                  "CREATE VIEW v_runs AS "
-                                                                  "SELECT " DC_RUN_VIEW
-                                                                  " FROM runs;\n"
-                                                                  "CREATE VIEW v_attempts AS "
-                                                                  "SELECT " DC_RUN_VIEW
-                                                                  " FROM attempts UNION ALL "
-                                                                  "SELECT " DC_RUN_VIEW
-                                                                  " FROM runs WHERE attempt > 0 "
-                                                                  "AND NOT EXISTS (SELECT 1 FROM "
-                                                                  "attempts AS earlier WHERE "
-                                                                  "earlier.run_id = runs.run_id "
-                                                                  "AND earlier.attempt = "
-                                                                  "runs.attempt);\n"
-                                                                  "CREATE VIEW v_failing AS SELECT "
-                                                                  "jobs.name AS job, failures, "
-                                                                  "runs.state, runs.reason, "
-                                                                  "runs.exit_code, runs.signal, "
-                                                                  "runs.node, " DC_ISO(
-                                                                      "runs.ended_at") " AS "
-                                                                                       "ended_at, "
-                                                                                       "runs.run_"
-                                                                                       "id, "
-                                                                                       "runs.tail "
-                                                                                       "FROM "
-                                                                                       "job_state "
-                                                                                       "JOIN jobs "
-                                                                                       "USING(id) "
-                                                                                       "LEFT JOIN "
-                                                                                       "runs "
-                                                                                       "ON "
-                                                                                       "runs.run_"
-                                                                                       "id = "
-                                                                                       "last_run_"
-                                                                                       "id WHERE "
-                                                                                       "failures > "
-                                                                                       "0;\n"
-                                                                                       "PRAGMA "
-                                                                                       "application"
-                                                                                       "_id = "
-                                                                                       "1145271156;"
-                                                                                       "\n"
-                                                                                       "PRAGMA "
-                                                                                       "user_"
-                                                                                       "version = "
-                                                                                       "1;\n"}};
+               "CREATE VIEW v_jobs AS SELECT jobs.id, name, enabled, schedule, tz, user, command, "
+               "version, failures, nullif(last_state, 'queued') AS last_state, "
+               "nullif(last_run_id, 0) AS last_run_id, " DC_ISO_AS("last_started_at") ","
+                                                                                      " " DC_ISO_AS("last"
+                                                                                                    "_end"
+                                                                                                    "ed_"
+                                                                                                    "at") ", " DC_ISO("cursor") " AS decided_until, " DC_ISO_AS("disabled_until") ", " DC_ISO_AS("created_at") ", " DC_ISO_AS("updated_at") ", "
+                                                                                                                                                                                                                                            "updated_"
+                                                                                                                                                                                                                                            "by, "
+                                                                                                                                                                                                                                            "printf('%"
+                                                                                                                                                                                                                                            "016x', "
+                                                                                                                                                                                                                                            "uid) AS "
+                                                                                                                                                                                                                                            "uid FROM "
+                                                                                                                                                                                                                                            "jobs JOIN "
+                                                                                                                                                                                                                                            "job_state "
+                                                                                                                                                                                                                                            "USING(id);"
+                                                                                                                                                                                                                                            "\n"
+                                                                                                                                                                                                                                            "CREATE "
+                                                                                                                                                                                                                                            "VIEW "
+                                                                                                                                                                                                                                            "v_runs AS "
+                                                                                                                                                                                                                                            "SELECT"
+                                                                                                                                                                                                                                            " " DC_RUN_VIEW
+                                                                                                                                                                                                                                            " FROM "
+                                                                                                                                                                                                                                            "runs;\n"
+                                                                                                                                                                                                                                            "CREATE "
+                                                                                                                                                                                                                                            "VIEW "
+                                                                                                                                                                                                                                            "v_"
+                                                                                                                                                                                                                                            "attempts "
+                                                                                                                                                                                                                                            "AS "
+                                                                                                                                                                                                                                            "SELECT"
+                                                                                                                                                                                                                                            " " DC_RUN_VIEW
+                                                                                                                                                                                                                                            " FROM "
+                                                                                                                                                                                                                                            "attempts "
+                                                                                                                                                                                                                                            "UNION ALL "
+                                                                                                                                                                                                                                            "SELECT"
+                                                                                                                                                                                                                                            " " DC_RUN_VIEW
+                                                                                                                                                                                                                                            " FROM "
+                                                                                                                                                                                                                                            "runs "
+                                                                                                                                                                                                                                            "WHERE "
+                                                                                                                                                                                                                                            "attempt > "
+                                                                                                                                                                                                                                            "0 AND NOT "
+                                                                                                                                                                                                                                            "EXISTS "
+                                                                                                                                                                                                                                            "(SELECT 1 "
+                                                                                                                                                                                                                                            "FROM "
+                                                                                                                                                                                                                                            "attempts "
+                                                                                                                                                                                                                                            "AS "
+                                                                                                                                                                                                                                            "earlier "
+                                                                                                                                                                                                                                            "WHERE "
+                                                                                                                                                                                                                                            "earlier."
+                                                                                                                                                                                                                                            "run_id = "
+                                                                                                                                                                                                                                            "runs.run_"
+                                                                                                                                                                                                                                            "id "
+                                                                                                                                                                                                                                            "AND "
+                                                                                                                                                                                                                                            "earlier."
+                                                                                                                                                                                                                                            "attempt = "
+                                                                                                                                                                                                                                            "runs."
+                                                                                                                                                                                                                                            "attempt);"
+                                                                                                                                                                                                                                            "\n"
+                                                                                                                                                                                                                                            "CREATE "
+                                                                                                                                                                                                                                            "VIEW "
+                                                                                                                                                                                                                                            "v_failing "
+                                                                                                                                                                                                                                            "AS SELECT "
+                                                                                                                                                                                                                                            "jobs.name "
+                                                                                                                                                                                                                                            "AS job, "
+                                                                                                                                                                                                                                            "failures, "
+                                                                                                                                                                                                                                            "runs."
+                                                                                                                                                                                                                                            "state, "
+                                                                                                                                                                                                                                            "runs."
+                                                                                                                                                                                                                                            "reason, "
+                                                                                                                                                                                                                                            "runs.exit_"
+                                                                                                                                                                                                                                            "code, "
+                                                                                                                                                                                                                                            "runs."
+                                                                                                                                                                                                                                            "signal, "
+                                                                                                                                                                                                                                            "runs.node,"
+                                                                                                                                                                                                                                            " " DC_ISO("runs."
+                                                                                                                                                                                                                                                       "ended_"
+                                                                                                                                                                                                                                                       "at") " AS ended_at, "
+                                                                                                                                                                                                                                                             "runs.run_id, runs.tail FROM job_state JOIN jobs USING(id) "
+                                                                                                                                                                                                                                                             "LEFT JOIN runs ON runs.run_id = last_run_id WHERE failures > 0;\n"
+                                                                                                                                                                                                                                                             "PRAGMA application_id = 1145271156;\n"
+                                                                                                                                                                                                                                                             "PRAGMA user_version = 1;\n"},
+           Sql{"ALTER TABLE runs ADD COLUMN shards INTEGER NOT NULL DEFAULT 0;\n"
+               "ALTER TABLE runs ADD COLUMN possible_overlap INTEGER NOT NULL DEFAULT 0;\n"
+               "ALTER TABLE attempts ADD COLUMN shards INTEGER NOT NULL DEFAULT 0;\n"
+               "ALTER TABLE attempts ADD COLUMN possible_overlap INTEGER NOT NULL DEFAULT 0;\n"
+               "ALTER TABLE access_keys ADD COLUMN host TEXT NOT NULL DEFAULT '';\n"
+               "ALTER TABLE nodes ADD COLUMN kind TEXT NOT NULL DEFAULT 'auto';\n"
+               "ALTER TABLE nodes ADD COLUMN state TEXT NOT NULL DEFAULT 'active';\n"
+               "ALTER TABLE nodes ADD COLUMN joined_at INTEGER;\n"
+               "ALTER TABLE nodes ADD COLUMN node BLOB;\n"
+               "CREATE TABLE tokens(id TEXT PRIMARY KEY, role TEXT, expires_at INTEGER NOT NULL, "
+               "uses_left INTEGER NOT NULL, by TEXT NOT NULL, token BLOB NOT NULL) WITHOUT ROWID;\n"
+               "CREATE VIEW v_nodes AS SELECT id, name, state, kind, address, version, labels, "
+               "boot_id, " DC_ISO_AS("joined_at") " FROM nodes;\n"
+                                                  "PRAGMA user_version = 2;\n"}};
 
+// clang-format on
 // 0x44437374, "DCst".
 constexpr FileFormat kFormat{"state.db", 1145271156, kSteps};
 
 #undef DC_RUN_FACTS
 #undef DC_ISO
+#undef DC_ISO_AS
 #undef DC_RUN_VIEW
 
 }  // namespace

@@ -24,10 +24,8 @@ constexpr std::int64_t kStateFrames = 4000;
 /// While batches wait, a checkpoint is put off until the log has grown to so many times that.
 constexpr std::int64_t kPutOff = 4;
 
-/// A cycle checkpoints state.db and drops what it contains from the log, but for a margin.
+/// A cycle trims the tables of state.db that only grow, and cuts its write-ahead log.
 constexpr std::int64_t kCycleEntries = 10'000;
-constexpr std::int64_t kCycleBytes = std::int64_t{16} << 20U;
-constexpr std::int64_t kKeptEntries = 1000;
 
 constexpr std::int64_t kRetryMillisMin = 200;
 constexpr std::int64_t kRetryMillisMax = 2000;
@@ -55,11 +53,20 @@ bool has_fired(int timer) {
 
 }  // namespace
 
+StoreThread::StoreThread(Parts parts)
+    : parts_(std::move(parts)),
+      log_size_(parts_.log->size()),
+      trimmed_at_(parts_.log->last_index()),
+      incoming_(parts_.dir.path()) {
+  applied_ = parts_.state->applied_index();
+}
+
 void StoreThread::start() {
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
 }
 
 void StoreThread::stop() {
+  copier_.stop();
   {
     const MutexLock lock(mutex_);
     wants_stop_ = true;
@@ -77,19 +84,24 @@ void StoreThread::post(DurableBatch batch) {
 }
 
 void StoreThread::post(planner::Changes changes) {
+  add_work(std::move(changes));
+}
+
+void StoreThread::query(Query query) {
+  add_work(std::move(query));
+}
+
+void StoreThread::add_work(Work work) {
   {
     const MutexLock lock(mutex_);
-    posted_work_.emplace_back(std::move(changes));
+    posted_work_.push_back(std::move(work));
   }
   wake_.notify_one();
 }
 
-void StoreThread::query(Query query) {
-  {
-    const MutexLock lock(mutex_);
-    posted_work_.emplace_back(std::move(query));
-  }
-  wake_.notify_one();
+LogSize StoreThread::log_size() const {
+  const MutexLock lock(mutex_);
+  return log_size_;
 }
 
 std::vector<Completion> StoreThread::take_completions() {
@@ -118,6 +130,7 @@ void StoreThread::push(Completion completion) {
 void StoreThread::run() {
   ::pthread_setname_np(::pthread_self(), "store");
   while (wait()) {
+    continue_swap();
     write_batches();
     do_work();
     maintain(false);
@@ -128,11 +141,11 @@ void StoreThread::run() {
 bool StoreThread::wait() {
   const MutexLock lock(mutex_);
   while (posted_batches_.empty() && posted_work_.empty() && batches_.empty() && !wants_stop_) {
-    if (retry_millis_ != 0) {
+    if (retry_millis_ != 0 || swap_) {
       wake_.wait_for(mutex_, std::chrono::milliseconds(kRetryMillisMin));
       break;
     }
-    if (!work_.empty()) break;
+    if (!work_.empty() || (parts_.log->has_garbage() && !is_failed_)) break;
     wake_.wait(mutex_);
   }
   std::move(posted_batches_.begin(), posted_batches_.end(), std::back_inserter(batches_));
@@ -153,47 +166,68 @@ void StoreThread::write_batches() {
     const std::vector<DurableBatch> group(std::make_move_iterator(batches_.begin()),
                                           std::make_move_iterator(end));
     batches_.erase(batches_.begin(), end);
-    std::vector<Status> statuses;
-    if (is_failed_) {
-      statuses.assign(group.size(), Status(fail(failure_)));
-    } else {
-      statuses = parts_.log->write(group);
-    }
+    std::vector<Status> statuses = write_group(group);
     for (std::size_t i = 0; i < group.size(); ++i) {
-      const bool fatal = !statuses[i] && is_fatal(statuses[i].error());
-      if (fatal && !is_failed_) {
-        is_failed_ = true;
-        failure_ = statuses[i].error();
-      }
+      const bool fatal = !statuses[i] && note_failure(statuses[i].error());
       push(Durable{group[i].tag, std::move(statuses[i]), fatal});
     }
   }
 }
 
+std::vector<Status> StoreThread::write_group(const std::vector<DurableBatch>& group) {
+  if (is_failed_) return std::vector<Status>(group.size(), Status(fail(failure_)));
+  // The log is not yet that of the new state.db.
+  if (swap_error_) return std::vector<Status>(group.size(), Status(fail(*swap_error_)));
+  std::vector<Status> statuses = parts_.log->write(group);
+  const MutexLock lock(mutex_);
+  log_size_ = parts_.log->size();
+  return statuses;
+}
+
+bool StoreThread::note_failure(const Error& error) {
+  if (!is_fatal(error)) return false;
+  if (!is_failed_) failure_ = error;
+  is_failed_ = true;
+  return true;
+}
+
 void StoreThread::do_work() {
-  if (work_.empty()) return;
+  if (work_.empty() || swap_) return;
   if (retry_millis_ != 0) {
     if (has_fired(parts_.retry.get())) write_state();
-    if (retry_millis_ != 0) serve_queries_behind();
+    if (retry_millis_ != 0) work_while_behind();
     return;
   }
-  if (Query* query = std::get_if<Query>(&work_.front())) {
-    do_query(*query);
-    work_.pop_front();
-  } else {
+  if (std::holds_alternative<planner::Changes>(work_.front())) {
     write_state();
+    return;
+  }
+  Work work = std::move(work_.front());
+  work_.pop_front();
+  if (const Swap* order = std::get_if<Swap>(&work)) {
+    begin_swap(*order);
+  } else {
+    do_beside(work);
   }
 }
 
-void StoreThread::do_query(Query& query) {
+/// Work that leaves the content of state.db as it is.
+void StoreThread::do_beside(Work& work) {
+  if (const Query* query = std::get_if<Query>(&work)) do_query(*query);
+  if (const Compaction* order = std::get_if<Compaction>(&work)) do_compaction(*order);
+  if (const CopyOrder* order = std::get_if<CopyOrder>(&work)) do_copy(*order);
+}
+
+void StoreThread::do_query(const Query& query) {
   push(QueryDone{query(*parts_.reader)});
 }
 
-void StoreThread::serve_queries_behind() {
-  for (Work& work : work_) {
-    if (Query* query = std::get_if<Query>(&work)) do_query(*query);
-  }
-  std::erase_if(work_, [](const Work& work) { return std::holds_alternative<Query>(work); });
+void StoreThread::work_while_behind() {
+  for (Work& work : work_)
+    do_beside(work);
+  std::erase_if(work_, [](const Work& work) {
+    return !std::holds_alternative<planner::Changes>(work) && !std::holds_alternative<Swap>(work);
+  });
 }
 
 void StoreThread::write_state() {
@@ -201,9 +235,10 @@ void StoreThread::write_state() {
   while (!work_.empty() && group.size() < kStateGroupMax) {
     auto* changes = std::get_if<planner::Changes>(&work_.front());
     if (changes == nullptr) break;
-    group.push_back(std::move(*changes));
+    if (changes->index > ignored_through_) group.push_back(std::move(*changes));
     work_.pop_front();
   }
+  if (group.empty()) return;
   Status done = is_failed_ ? Status(fail(failure_)) : parts_.state->write(group);
   if (!done) {
     const Error error = done.error();
@@ -218,15 +253,12 @@ void StoreThread::write_state() {
     const MutexLock lock(mutex_);
     is_behind_ = false;
   }
+  applied_ = parts_.state->applied_index();
   push(StateWritten{parts_.state->applied_index(), {}, false});
 }
 
 void StoreThread::state_failed(const Error& error) {
-  const bool fatal = is_fatal(error);
-  if (fatal && !is_failed_) {
-    is_failed_ = true;
-    failure_ = error;
-  }
+  const bool fatal = note_failure(error);
   retry_millis_ = std::clamp(2 * retry_millis_, kRetryMillisMin, kRetryMillisMax);
   arm(parts_.retry.get(), retry_millis_);
   {
@@ -237,19 +269,20 @@ void StoreThread::state_failed(const Error& error) {
 }
 
 void StoreThread::maintain(bool is_last) {
-  if (is_failed_) return;
+  if (is_failed_ || swap_) return;
   bool is_busy = !work_.empty();
   {
     const MutexLock lock(mutex_);
     is_busy = is_busy || !posted_batches_.empty();
   }
   const std::int64_t times = is_busy && !is_last ? kPutOff : 1;
-  Status done = checkpoint_log(times, is_last);
+  Status done;
+  if (!is_last && parts_.log->has_garbage()) done = parts_.log->sweep();
+  if (done) done = checkpoint_log(times, is_last);
   if (done) done = checkpoint_state(times, is_last);
-  if (done || !is_fatal(done.error())) return;
-  is_failed_ = true;
-  failure_ = done.error();
-  push(StateWritten{parts_.state->applied_index(), std::move(done), true});
+  if (!done && note_failure(done.error())) {
+    push(StateWritten{parts_.state->applied_index(), std::move(done), true});
+  }
 }
 
 Status StoreThread::checkpoint_log(std::int64_t times, bool is_last) {
@@ -263,37 +296,30 @@ Status StoreThread::checkpoint_log(std::int64_t times, bool is_last) {
 }
 
 Status StoreThread::checkpoint_state(std::int64_t times, bool is_last) {
-  LogDb& log = *parts_.log;
-  const bool drops_log = log.last_index() - dropped_at_ >= times * kCycleEntries ||
-                         log.bytes() - bytes_at_ >= times * kCycleBytes;
+  const std::int64_t last = parts_.log->last_index();
+  const bool trims = last - trimmed_at_ >= times * kCycleEntries && retry_millis_ == 0;
   const std::int64_t frames = parts_.state->db().wal_frames();
   const bool is_long = frames >= std::max(times * kStateFrames, state_frames_next_);
-  if (!drops_log && !is_last && !is_long) return {};
+  if (!trims && !is_last && !is_long) return {};
   state_frames_next_ = frames + kStateFrames;
-  if (drops_log) {
-    dropped_at_ = log.last_index();
-    bytes_at_ = log.bytes();
-    if (retry_millis_ == 0) DC_CHECK_OK(parts_.state->trim());
+  if (trims) {
+    trimmed_at_ = last;
+    DC_CHECK_OK(parts_.state->trim());
   }
-  const std::int64_t applied = parts_.state->applied_index();
-  const int mode = drops_log ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  const int mode = trims ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   DC_TRY(const Checkpointed moved, parts_.state->checkpoint(mode));
-  if (!moved.complete) return {};
-  state_frames_next_ = 0;
-  if (!drops_log) return {};
-  // Only what lies in the synced file itself may leave the log; a reader can hold that up.
-  DC_CHECK_OK(log.drop_through(applied - kKeptEntries));
-  bytes_at_ = log.bytes();
+  if (moved.complete) state_frames_next_ = 0;
   return {};
 }
 
 void StoreThread::finish() {
+  continue_swap();
   write_batches();
-  while (!work_.empty() && retry_millis_ == 0)
+  while (!work_.empty() && retry_millis_ == 0 && !swap_)
     do_work();
-  if (retry_millis_ != 0) {
+  if (retry_millis_ != 0 && !swap_) {
     write_state();
-    serve_queries_behind();
+    work_while_behind();
   }
   maintain(true);
 }

@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include "store/crc32c.h"
-#include "store/log_db.h"
 #include "store_fixture.h"
 #include "support/temp_dir.h"
 
@@ -16,15 +15,6 @@ DurableBatch batch(std::vector<LogEntry> entries) {
   DurableBatch made;
   made.entries = std::move(entries);
   return made;
-}
-
-/// What a power cut leaves: a copy of the files as they are.
-void copy_files(const std::string& from, const std::string& to) {
-  fs::create_directory(to);
-  fs::permissions(to, fs::perms::owner_all);
-  for (const auto& file : fs::directory_iterator(from)) {
-    fs::copy(file.path(), to + "/" + file.path().filename().string());
-  }
 }
 
 TEST_SUITE("store") {
@@ -54,10 +44,11 @@ TEST_SUITE("store") {
     auto store = open_store(temp.file("db"));
     const Loaded loaded = load(*store);
 
-    REQUIRE(loaded.unapplied.size() == 2);
-    CHECK(loaded.unapplied[0].bytes == "one");
-    CHECK(loaded.unapplied[1].bytes.size() == 100'000);
-    CHECK(loaded.unapplied[1].term == 2);
+    REQUIRE(loaded.entries.size() == 2);
+    CHECK(loaded.entries[0].bytes == "one");
+    CHECK(loaded.entries[1].bytes.size() == 100'000);
+    CHECK(loaded.entries[1].term == 2);
+    CHECK(loaded.unapplied() == loaded.entries);
     CHECK(loaded.last_index == 2);
     CHECK_FALSE(loaded.is_restored);
     REQUIRE(loaded.journal.size() == 1);
@@ -68,11 +59,53 @@ TEST_SUITE("store") {
     CHECK((fs::status(temp.file("db")).permissions() & fs::perms::all) == fs::perms::owner_all);
   }
 
-  TEST_CASE("a term is kept") {
+  TEST_CASE("term and vote are kept, before the start and with a batch") {
     const test::TempDir temp;
-    REQUIRE(open_store(temp.file("db"))->save_term(9).has_value());
+    REQUIRE(open_store(temp.file("db"))->save_hard_state({9, 2}).has_value());
+    CHECK(load(*open_store(temp.file("db"))).hard == HardState{9, 2});
+    {
+      auto store = open_started(temp.file("db"));
+      DurableBatch vote;
+      vote.hard = HardState{11, 3};
+      store->post(std::move(vote));
+      DurableBatch later = batch({entry(1, "e", 11)});
+      later.hard = HardState{12, 0};
+      store->post(std::move(later));
+      CHECK(take(*store, 2).size() == 2);
+    }
 
-    CHECK(load(*open_store(temp.file("db"))).term == 9);
+    CHECK(load(*open_store(temp.file("db"))).hard == HardState{12, 0});
+  }
+
+  TEST_CASE("a batch that is refused leaves term and vote as they are") {
+    const test::TempDir temp;
+    {
+      auto store = open_started(temp.file("db"));
+      DurableBatch gap = batch({entry(5)});
+      gap.hard = HardState{4, 4};
+      CHECK_FALSE(write(*store, std::move(gap)).status.has_value());
+    }
+
+    CHECK(load(*open_store(temp.file("db"))).hard == HardState{});
+  }
+
+  TEST_CASE("the kind of an entry is kept and guarded by its checksum") {
+    const test::TempDir temp;
+    {
+      auto store = open_started(temp.file("db"));
+      CHECK(write(*store, batch({{1, 1, "", 1}, {2, 1, "config", 2}})).status.has_value());
+    }
+    const Loaded loaded = load(*open_store(temp.file("db")));
+    sqlite(temp.file("db/raft.db"), "UPDATE log SET kind = 0 WHERE idx = 2");
+
+    const auto damaged = Store::open(temp.file("db"));
+
+    REQUIRE(loaded.entries.size() == 2);
+    CHECK(loaded.entries[0].kind == 1);
+    CHECK(loaded.entries[1] == LogEntry{2, 1, "config", 2});
+    REQUIRE_FALSE(damaged.has_value());
+    CHECK(damaged.error().code == ErrorCode::kCorrupt);
+    CHECK(damaged.error().hint.find("new node id") != std::string::npos);
   }
 
   TEST_CASE("batches that wait are committed together and each is answered") {
@@ -123,9 +156,9 @@ TEST_SUITE("store") {
 
     const Loaded loaded = load(*open_store(temp.file("db")));
 
-    REQUIRE(loaded.unapplied.size() == 3);
-    CHECK(loaded.unapplied[1].bytes == "new");
-    CHECK(loaded.unapplied[2].bytes == "after");
+    REQUIRE(loaded.entries.size() == 3);
+    CHECK(loaded.entries[1].bytes == "new");
+    CHECK(loaded.entries[2].bytes == "after");
   }
 
   TEST_CASE("a changed byte of the log is found and named") {
@@ -174,7 +207,7 @@ TEST_SUITE("store") {
       auto opened = open_store(copy);
       const Loaded loaded = load(*opened);
 
-      CHECK(loaded.last_index == static_cast<std::int64_t>(loaded.unapplied.size()));
+      CHECK(loaded.last_index == static_cast<std::int64_t>(loaded.entries.size()));
       CHECK(loaded.last_index < before);
       before = loaded.last_index + 1;
     }
@@ -222,43 +255,6 @@ TEST_SUITE("store") {
     }
   }
 
-  TEST_CASE("the log loses only what a synced checkpoint of state.db contains") {
-    constexpr std::int64_t kEntries = 12'000;
-    const test::TempDir temp;
-    auto store = open_started(temp.file("db"));
-    std::vector<LogEntry> entries;
-    for (std::int64_t i = 1; i <= kEntries; ++i)
-      entries.push_back(entry(i));
-    store->post(changes(0));
-    CHECK(take(*store, 1).size() == 1);
-    DurableBatch all = batch(std::move(entries));
-    CHECK(write(*store, std::move(all)).status.has_value());
-    planner::Changes last = changes(kEntries);
-    last.jobs.push_back(job(1, "a"));
-    CHECK(apply(*store, std::move(last)).status.has_value());
-    CHECK(write(*store, batch({entry(kEntries + 1)})).status.has_value());
-    // Nothing was applied beyond here, so the rest of a cycle may not drop more.
-    std::vector<LogEntry> more;
-    for (std::int64_t i = kEntries + 2; i <= 2 * kEntries; ++i)
-      more.push_back(entry(i));
-    CHECK(write(*store, batch(std::move(more))).status.has_value());
-    CHECK(ask(*store, [](Reader& reader) { return reader.jobs(); }).size() == 1);
-
-    const std::string copy = temp.file("copy");
-    copy_files(temp.file("db"), copy);
-    fs::remove(copy + "/state.db-wal");
-    fs::remove(copy + "/state.db-shm");
-    const Loaded loaded = load(*open_store(copy));
-
-    CHECK(loaded.applied_index == kEntries);
-    CHECK(loaded.last_index == 2 * kEntries);
-    CHECK(loaded.unapplied.size() == static_cast<std::size_t>(kEntries));
-    REQUIRE(loaded.jobs.size() == 1);
-    const auto log = LogDb::open(copy + "/raft.db", {});
-    REQUIRE(log.has_value());
-    CHECK((*log)->base_index() == kEntries - 1000);
-  }
-
   TEST_CASE("a state.db that comes alone is a restored backup") {
     const test::TempDir temp;
     {
@@ -280,8 +276,9 @@ TEST_SUITE("store") {
 
     CHECK(loaded.is_restored);
     CHECK(loaded.last_index == 2);
-    CHECK(loaded.term == 3);
-    CHECK(loaded.unapplied.empty());
+    CHECK(loaded.hard == HardState{3, 0});
+    CHECK(loaded.base == LogStart{2, 3, {}});
+    CHECK(loaded.entries.empty());
     CHECK_FALSE(load(*open_store(temp.file("db"))).is_restored);
   }
 

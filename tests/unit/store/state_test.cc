@@ -56,7 +56,28 @@ model::Run full_run() {
   r.facts = {{"calendar", true, "no calendar"}, {"overlap", false, "run 4\nis\\n alive"}};
   r.starts = 2;
   r.first_started_at = at(1);
+  r.shards = 4;
+  r.possible_overlap = true;
   return r;
+}
+
+model::AccessKey key(const std::string& name, model::Role role) {
+  model::AccessKey key;
+  key.name = name;
+  key.public_key = "key of " + name;
+  key.role = role;
+  return key;
+}
+
+planner::Node node(std::int64_t id, const std::string& name) {
+  planner::Node node;
+  node.id = id;
+  node.name = name;
+  node.boot_id = "boot";
+  node.address = "tcp://a";
+  node.version = "0.1.0";
+  node.labels = {{"zone", "a"}};
+  return node;
 }
 
 TEST_SUITE("store") {
@@ -102,10 +123,16 @@ TEST_SUITE("store") {
       planner::Changes made = changes(1);
       made.jobs = {kept, moved, job(3, "removed")};
       made.runs = {live, run(6, kept, at(20), RunState::kOk)};
-      made.keys.push_back({"ops", "key1", model::Role::kOperator, {"www", "db"}, "web-*"});
-      made.keys.push_back({"gone", "key2", model::Role::kAdmin, {}, ""});
-      made.nodes.push_back({1, "host-a", "boot", "tcp://a", "0.1.0", {{"zone", "a"}}});
-      made.settings = {{"k", "v"}};
+      made.keys = {key("ops", model::Role::kOperator), key("gone", model::Role::kAdmin)};
+      made.keys[0].run_as = {"www", "db"};
+      made.keys[0].jobs = "web-*";
+      made.nodes.push_back(node(1, "host-a"));
+      made.nodes[0].mesh_keys = {"old", "new"};
+      made.nodes[0].state = model::NodeState::kDraining;
+      made.tokens = {{"t1", "hash", model::Role::kAdmin, at(60), 3, "admin"},
+                     {"t2", "hash", {}, at(60), 1, "admin"}};
+      made.keys[0].host = "host-a";
+      made.settings = {{"k", "v"}, {"gone", "v"}};
       made.cluster = planner::Cluster{"c", "0123", 1LL << 20, "Europe/Berlin"};
       made.next_run_id = 7;
       made.next_job_id = 4;
@@ -115,6 +142,8 @@ TEST_SUITE("store") {
       later.removed_jobs = {job(3, "removed").uid};
       later.cursors.push_back({moved.uid, at(60)});
       later.removed_keys = {"gone"};
+      later.removed_tokens = {"t2"};
+      later.removed_settings = {"gone"};
       CHECK(apply(*store, std::move(later)).index == 2);
     }
 
@@ -131,14 +160,21 @@ TEST_SUITE("store") {
     CHECK(loaded.keys[0].run_as == model::TextList{"www", "db"});
     CHECK(loaded.keys[0].jobs == "web-*");
     REQUIRE(loaded.nodes.size() == 1);
-    CHECK(loaded.nodes[0].labels == model::TextMap{{"zone", "a"}});
+    planner::Node host = node(1, "host-a");
+    host.mesh_keys = {"old", "new"};
+    host.state = model::NodeState::kDraining;
+    CHECK(loaded.nodes[0] == host);
+    REQUIRE(loaded.tokens.size() == 1);
+    CHECK(loaded.tokens[0] ==
+          planner::JoinToken{"t1", "hash", model::Role::kAdmin, at(60), 3, "admin"});
+    CHECK(loaded.keys[0].host == "host-a");
     CHECK(loaded.settings.size() == 1);
     REQUIRE(loaded.cluster.has_value());
     CHECK(loaded.cluster->incarnation == 1LL << 20);
     CHECK(loaded.next_run_id == 7);
     CHECK(loaded.next_job_id == 4);
     CHECK(loaded.applied_index == 2);
-    CHECK(loaded.unapplied.empty());
+    CHECK(loaded.unapplied().empty());
   }
 
   TEST_CASE("a job's spec is stored again when it changes, and only its state otherwise") {
@@ -269,7 +305,7 @@ TEST_SUITE("store") {
     CHECK(sqlite(file, "SELECT job, failures, exit_code FROM v_failing") == "failing|3|7\n");
     CHECK(sqlite(file, "SELECT run_id, attempt FROM v_attempts") == "1|1\n");
     CHECK(sqlite(file, "PRAGMA application_id; PRAGMA user_version; PRAGMA journal_mode") ==
-          "1145271156\n1\nwal\n");
+          "1145271156\n2\nwal\n");
     CHECK(sqlite(file, "PRAGMA integrity_check") == "ok\n");
   }
 }

@@ -2,6 +2,7 @@
 // What the store's tests share: making entries, jobs and runs, and waiting for completions.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -137,6 +138,27 @@ inline Loaded load(Store& store) {
   CAPTURE(error);
   REQUIRE(loaded.has_value());
   return std::move(*loaded);
+}
+
+/// What a power cut leaves: a copy of the files as they are.
+inline void copy_files(const std::string& from, const std::string& to) {
+  std::filesystem::create_directory(to);
+  std::filesystem::permissions(to, std::filesystem::perms::owner_all);
+  for (const auto& file : std::filesystem::directory_iterator(from)) {
+    std::filesystem::copy(file.path(), to + "/" + file.path().filename().string());
+  }
+}
+
+/// Waits for a completion of one kind and lets the others go by.
+template <class Wanted>
+Wanted wait_for(Store& store) {
+  while (true) {
+    std::vector<Completion> done = take(store, 1);
+    REQUIRE(!done.empty());
+    for (Completion& completion : done) {
+      if (auto* wanted = std::get_if<Wanted>(&completion)) return std::move(*wanted);
+    }
+  }
 }
 
 /// Runs SQL with SQLite itself, as a person would; rows as "a|b", one a line.
