@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// The liveness phase: a majority of the voters is healed, everybody else stays as broken as the
+// option `others` says, for ever. The healed must then elect, commit and agree within a number of
+// election timeouts, and keep their leader. Faults that always heal would hide livelocks.
+//
+// others: 0 healed too, 1 down, 2 cut off, 3 heard but deaf, 4 hearing but mute, 5 mixed.
+#include <algorithm>
+#include <string>
+
+#include "sim/world.h"
+
+namespace distcron::sim {
+
+using consensus::Config;
+using consensus::Index;
+using consensus::Member;
+using consensus::MemberKind;
+
+namespace {
+
+constexpr SimTime kForever = INT64_MAX / 4;
+constexpr std::int64_t kTimeoutsToConverge = 60;
+constexpr std::int64_t kTimeoutsStable = 10;
+constexpr std::int64_t kWritesWanted = 3;
+
+bool has(std::uint64_t set, std::int64_t id) {
+  return (set >> id & 1U) != 0;
+}
+
+}  // namespace
+
+/// Whether some healed voter could be elected by its own configuration's healed members.
+bool World::can_progress(std::uint64_t healed) const {
+  if (!oracle_.committed_config().members.empty()) {
+    std::size_t counted = 0;
+    std::size_t alive = 0;
+    for (const Member& m : oracle_.committed_config().members) {
+      counted += is_counted(m) ? 1U : 0U;
+      alive += is_counted(m) && has(healed, m.id) ? 1U : 0U;
+    }
+    if (alive * 2 <= counted) return false;
+  }
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    if (!has(healed, id)) continue;
+    const Config& config = oracle_.config_of(id);
+    const Member* const self = find_member(config, id);
+    if (self == nullptr || self->kind != MemberKind::kVoter) continue;
+    const RaftDb& own = node(id).disk().raft_db();
+    std::size_t counted = 0;
+    std::size_t behind = 0;
+    for (const Member& m : config.members) {
+      if (!is_counted(m)) continue;
+      ++counted;
+      if (!has(healed, m.id)) continue;
+      const RaftDb& other = node(m.id).disk().raft_db();
+      const auto own_term = own.term_at(own.last_index());
+      const auto other_term = other.term_at(other.last_index());
+      const bool is_current = other_term < own_term ||
+                              (other_term == own_term && other.last_index() <= own.last_index());
+      if (is_current) ++behind;
+    }
+    if (behind * 2 > counted) return true;
+  }
+  return false;
+}
+
+/// Members in a random order, until they can make progress. 0: not even all of them can.
+std::uint64_t World::choose_majority() {
+  std::vector<std::int64_t> order;
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    const Host* const at = host(id);
+    if (at == nullptr || at->is_stopped()) continue;
+    bool is_member = find_member(oracle_.committed_config(), id) != nullptr;
+    is_member = is_member || find_member(oracle_.config_of(id), id) != nullptr;
+    if (is_member) order.push_back(id);
+  }
+  for (std::size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[net_rng_.below(i)]);
+  }
+  std::uint64_t healed = 0;
+  for (const std::int64_t id : order) {
+    if (options().others != 0 && can_progress(healed)) return healed;
+    healed |= std::uint64_t{1} << id;
+  }
+  return can_progress(healed) ? healed : 0;
+}
+
+void World::heal(std::uint64_t healed) {
+  is_healing_ = true;
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    if (!has(healed, id)) continue;
+    Host& at = node(id);
+    for (std::int64_t other = 1; other <= last_id_; ++other) {
+      if (has(healed, other)) link(id, other) = Link{};
+    }
+    at.down_until = 0;
+    at.slow_until = 0;
+    if (at.paused_until > now_) at.paused_until = now_;
+    if (at.full_until > now_) {
+      at.full_until = now_;
+      if (at.is_up()) at.on_disk_state(false);
+    }
+    if (!at.is_up()) {
+      at.start();
+    } else {
+      at.rearm();
+    }
+  }
+}
+
+void World::break_others(std::uint64_t healed) {
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    Host* const at = host(id);
+    if (has(healed, id) || at == nullptr || at->is_stopped()) continue;
+    const std::int64_t how =
+        options().others == 5 ? draw_between(net_rng_, 0, 4) : options().others;
+    if (how == 0) {
+      for (std::int64_t other = 1; other <= last_id_; ++other) {
+        link(id, other) = Link{};
+        link(other, id) = Link{};
+      }
+    }
+    if (how == 1) crash(*at, kForever);
+    for (std::int64_t other = 1; other <= last_id_; ++other) {
+      if (how == 2 || how == 4) cut(id, other, kForever);
+      if (how == 2 || how == 3) cut(other, id, kForever);
+    }
+  }
+}
+
+/// New commands are acknowledged, and every healed voter has them.
+bool World::has_converged(std::uint64_t healed) const {
+  if (clients_->count() > 0 && clients_->fresh_writes() < kWritesWanted &&
+      options().reads_permille < 1'000) {
+    return false;
+  }
+  const Index wanted = oracle_.committed_index();
+  for (const Member& m : oracle_.committed_config().members) {
+    const bool must_have = has(healed, m.id) && node(m.id).is_up();
+    if (must_have && node(m.id).machine().applied + 200 < wanted) return false;
+  }
+  return host(oracle_.newest_leader()) != nullptr && node(oracle_.newest_leader()).is_up();
+}
+
+void World::run_liveness() {
+  const std::uint64_t healed = choose_majority();
+  if (healed == 0) {
+    outcome_.unhealable = 1;
+    return;
+  }
+  trace_.add({.at = now_, .mark = Mark::kPhase, .a = 2, .b = static_cast<std::int64_t>(healed)});
+  break_others(healed);
+  heal(healed);
+  clients_->count_fresh_from(now_);
+  const SimTime timeout = options().election_us * 2;
+  const SimTime end = now_ + timeout * kTimeoutsToConverge;
+  while (!oracle_.violation() && !has_converged(healed)) {
+    if (now_ >= end) return describe_stuck(healed);
+    run_until(now_ + timeout / 2);
+  }
+  if (oracle_.violation()) return;
+  // Nothing changes any more: neither may the leader.
+  trace_.add({.at = now_, .mark = Mark::kPhase, .a = 3});
+  run_until(now_ + timeout * 2);
+  const std::int64_t elections = oracle_.elections();
+  run_until(now_ + timeout * kTimeoutsStable);
+  if (!oracle_.violation() && oracle_.elections() > elections) {
+    oracle_.fail("stable_leader", "a healed majority has lost its leader without a fault");
+  }
+  for (std::int64_t c = 0; c < clients_->count() && !oracle_.violation(); ++c) {
+    const Host* const at = host(oracle_.newest_leader());
+    if (at == nullptr || !at->is_up()) return;
+    if (at->machine().clients[static_cast<std::size_t>(c)].seq < clients_->acked_seq(c)) {
+      oracle_.fail("acked_lost", "the leader has not command " +
+                                     std::to_string(clients_->acked_seq(c)) + " of client " +
+                                     std::to_string(c) + ", which was acknowledged");
+    }
+  }
+}
+
+void World::describe_stuck(std::uint64_t healed) {
+  std::string text = "no progress within " + std::to_string(kTimeoutsToConverge) +
+                     " election timeouts after the majority was healed:";
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    if (!has(healed, id)) continue;
+    const Host& at = node(id);
+    text += " [node " + std::to_string(id);
+    if (at.is_up()) {
+      text += " role " + std::to_string(static_cast<int>(at.raft().role())) + " term " +
+              std::to_string(at.raft().term()) + " leader " + std::to_string(at.raft().leader()) +
+              " last " + std::to_string(at.raft().last_index()) + " commit " +
+              std::to_string(at.raft().commit_index()) + " applied " +
+              std::to_string(at.machine().applied);
+    }
+    text += "]";
+  }
+  oracle_.fail("progress", text + "; committed " + std::to_string(oracle_.committed_index()) +
+                               ", answered since: " + std::to_string(clients_->fresh_writes()));
+}
+
+}  // namespace distcron::sim

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// distcron-sim: runs seeds or a scenario, prints one line at the end; a violation is printed with
+// its seed, its last events and, made small, as a scenario. Exit: 0 none, 1 a violation, 2 usage.
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "sim/mutants.h"
+#include "sim/shrink.h"
+#include "sim/world.h"
+
+namespace {
+
+using distcron::sim::Outcome;
+using distcron::sim::Script;
+using distcron::sim::World;
+
+constexpr std::string_view kUsage =
+    "usage: distcron-sim [--seeds N] [--first S] [--seconds T] [--jobs N] [--mutant NAME]\n"
+    "                    [--trace] [--stop] [--no-shrink] [--scenario FILE] [--print]\n"
+    "                    [--list-mutants]\n"
+    "  --seeds N        this many seeds (1)\n"
+    "  --first S        the first of them (1)\n"
+    "  --seconds T      of simulated time before the liveness phase (120)\n"
+    "  --jobs N         threads (1)\n"
+    "  --mutant NAME    with this bug of the core switched on\n"
+    "  --stop           stop at the first violation\n"
+    "  --trace          print every event\n"
+    "  --no-shrink      do not make a failing seed smaller\n"
+    "  --scenario FILE  run this instead of seeds\n"
+    "  --print          print the scripts of the seeds; run nothing\n";
+
+struct Arguments {
+  std::int64_t seeds = 1;
+  std::uint64_t first = 1;
+  std::int64_t seconds = 120;
+  std::int64_t jobs = 1;
+  std::string mutant;
+  std::string scenario;
+  bool traces = false;
+  bool stops = false;
+  bool shrinks = true;
+  bool prints = false;
+};
+
+struct Totals {
+  std::int64_t seeds = 0;
+  std::int64_t violations = 0;
+  Outcome sum;
+  std::uint64_t hash = 0;
+};
+
+void add(Totals& totals, const Outcome& outcome) {
+  ++totals.seeds;
+  totals.violations += outcome.violation ? 1 : 0;
+  totals.hash ^= distcron::mix64(outcome.hash);
+  totals.sum.ended_at += outcome.ended_at;
+  totals.sum.events += outcome.events;
+  totals.sum.crashes += outcome.crashes;
+  totals.sum.elections += outcome.elections;
+  totals.sum.committed += outcome.committed;
+  totals.sum.acked += outcome.acked;
+  totals.sum.reads += outcome.reads;
+  totals.sum.installs += outcome.installs;
+  totals.sum.changes += outcome.changes;
+  totals.sum.unhealable += outcome.unhealable;
+}
+
+Outcome run_world(const Script& script, bool traces) {
+  World world(script);
+  if (traces) {
+    world.trace().listener = [](const distcron::sim::Record& record) {
+      std::printf("%s\n", format_record(record).c_str());
+    };
+  }
+  Outcome outcome = world.run();
+  if (outcome.violation) outcome.tail = world.trace().tail(40);
+  return outcome;
+}
+
+void report(const Arguments& arguments, const Script& script, const Outcome& outcome) {
+  std::printf("VIOLATION seed=%llu invariant=%s at=%s\n  %s\nlast events:\n%s",
+              static_cast<unsigned long long>(script.seed), outcome.violation->invariant.c_str(),
+              distcron::sim::format_time(outcome.violation->at).c_str(),
+              outcome.violation->text.c_str(), outcome.tail.c_str());
+  if (arguments.shrinks) {
+    const auto small = distcron::sim::shrink(script, 20'000'000);
+    std::printf("as a scenario, made small in %lld runs (%zu of %zu lines left; %s):\n%s",
+                static_cast<long long>(small.runs), small.script.ops.size(), script.ops.size(),
+                small.outcome.violation->text.c_str(), format_script(small.script).c_str());
+  }
+  std::fflush(stdout);
+}
+
+void summarize(const Arguments& arguments, const Totals& t, double seconds) {
+  std::printf(
+      "distcron-sim: seeds=%lld first=%llu mutant=%s violations=%lld events=%lld crashes=%lld "
+      "elections=%lld committed=%lld acked=%lld reads=%lld installs=%lld changes=%lld "
+      "unhealable=%lld simulated_s=%lld wall_s=%.1f hash=%016llx\n",
+      static_cast<long long>(t.seeds), static_cast<unsigned long long>(arguments.first),
+      arguments.mutant.empty() ? "none" : arguments.mutant.c_str(),
+      static_cast<long long>(t.violations), static_cast<long long>(t.sum.events),
+      static_cast<long long>(t.sum.crashes), static_cast<long long>(t.sum.elections),
+      static_cast<long long>(t.sum.committed), static_cast<long long>(t.sum.acked),
+      static_cast<long long>(t.sum.reads), static_cast<long long>(t.sum.installs),
+      static_cast<long long>(t.sum.changes), static_cast<long long>(t.sum.unhealable),
+      static_cast<long long>(t.sum.ended_at / 1'000'000), seconds,
+      static_cast<unsigned long long>(t.hash));
+}
+
+bool parse(int argc, char** argv, Arguments& out) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (name == "--trace")
+      out.traces = true;
+    else if (name == "--stop")
+      out.stops = true;
+    else if (name == "--no-shrink")
+      out.shrinks = false;
+    else if (name == "--print")
+      out.prints = true;
+    else if (value == nullptr)
+      return false;
+    else if (++i; name == "--seeds")
+      out.seeds = std::atoll(value);
+    else if (name == "--first")
+      out.first = std::strtoull(value, nullptr, 10);
+    else if (name == "--seconds")
+      out.seconds = std::atoll(value);
+    else if (name == "--jobs")
+      out.jobs = std::atoll(value);
+    else if (name == "--mutant")
+      out.mutant = value;
+    else if (name == "--scenario")
+      out.scenario = value;
+    else
+      return false;
+  }
+  return out.seeds > 0 && out.seconds > 0 && out.jobs > 0;
+}
+
+int run_scenario(const Arguments& arguments) {
+  std::ifstream file(arguments.scenario);
+  std::stringstream whole;
+  whole << file.rdbuf();
+  const std::string text = whole.str();
+  const std::string_view script_text = std::string_view(text).substr(0, text.find("\n----\n"));
+  const auto script = distcron::sim::parse_script(script_text);
+  if (!file || !script) {
+    std::fprintf(stderr, "distcron-sim: cannot run %s: %s\n", arguments.scenario.c_str(),
+                 script ? "it cannot be read" : script.error().message.c_str());
+    return 2;
+  }
+  Totals totals;
+  const Outcome outcome = run_world(*script, arguments.traces);
+  add(totals, outcome);
+  if (outcome.violation) report(arguments, *script, outcome);
+  summarize(arguments, totals, 0);
+  return outcome.violation ? 1 : 0;
+}
+
+int run_seeds(const Arguments& arguments) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> is_stopped{false};
+  std::mutex mutex;
+  Totals totals;
+  const auto work = [&] {
+    for (std::int64_t i = next++; i < arguments.seeds && !is_stopped; i = next++) {
+      const Script script = distcron::sim::draw_script(
+          arguments.first + static_cast<std::uint64_t>(i), arguments.seconds * 1'000'000);
+      const Outcome outcome = run_world(script, arguments.traces);
+      const std::lock_guard lock(mutex);
+      add(totals, outcome);
+      if (!outcome.violation) continue;
+      if (arguments.stops && is_stopped) continue;
+      if (arguments.stops) is_stopped = true;
+      report(arguments, script, outcome);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::int64_t i = 1; i < arguments.jobs; ++i)
+    threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads)
+    thread.join();
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+  summarize(arguments, totals, passed.count());
+  return totals.violations > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--list-mutants") {
+    for (const std::string_view name : distcron::sim::mutant_names()) {
+      std::printf("%.*s\n", static_cast<int>(name.size()), name.data());
+    }
+    return 0;
+  }
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    std::fputs(kUsage.data(), stderr);
+    return 2;
+  }
+  if (!distcron::sim::set_mutant(arguments.mutant)) {
+    std::fprintf(stderr, "distcron-sim: there is no mutant '%s'; --list-mutants names them\n",
+                 arguments.mutant.c_str());
+    return 2;
+  }
+  if (!arguments.scenario.empty()) return run_scenario(arguments);
+  if (arguments.prints) {
+    for (std::int64_t i = 0; i < arguments.seeds; ++i) {
+      std::fputs(
+          format_script(distcron::sim::draw_script(arguments.first + static_cast<std::uint64_t>(i),
+                                                   arguments.seconds * 1'000'000))
+              .c_str(),
+          stdout);
+    }
+    return 0;
+  }
+  return run_seeds(arguments);
+}
