@@ -158,6 +158,10 @@ void Raft::Impl::handle(DiskFull event) {
     return;
   }
   unsynced.clear();
+  // The only member has told nobody of what is not stored: that has not happened.
+  const bool is_alone =
+      config().members.size() == 1 && log.previous_config().config.members.size() == 1;
+  if (is_alone && durable < log.last_index()) truncate_from(durable + 1);
   handed = durable;
   handed_hard = durable_hard;
   become_follower(hard.term, role == Role::kLeader ? 0 : leader);
