@@ -12,6 +12,9 @@ constexpr std::size_t kNumberBytes = 8;
 // Places in the header; each number has eight bytes, little-endian.
 enum Place : std::size_t {
   kKindAt = 4,
+  kPartAt = 5,
+  kPartsAt = 6,
+  kSpareAt = 7,
   kClusterAt = 8,
   kFromAt = 16,
   kBootAt = 24,
@@ -50,8 +53,9 @@ void write_header(const PeerFrame& frame, char* out) {
   kMagic.copy(out, kMagic.size());
   out[kMagic.size()] = kVersion;
   out[kKindAt] = static_cast<char>(frame.kind);
-  for (std::size_t i = kKindAt + 1; i < kClusterAt; ++i)
-    out[i] = 0;  // spare
+  out[kPartAt] = static_cast<char>(frame.part);
+  out[kPartsAt] = static_cast<char>(frame.parts);
+  out[kSpareAt] = 0;
   put(out + kClusterAt, frame.cluster);
   put(out + kFromAt, frame.from);
   put(out + kBootAt, frame.boot);
@@ -84,6 +88,12 @@ Result<PeerFrame> parse_header(std::string_view bytes) {
   }
   PeerFrame frame;
   frame.kind = static_cast<PeerKind>(kind);
+  frame.part = static_cast<std::uint8_t>(bytes[kPartAt]);
+  frame.parts = static_cast<std::uint8_t>(bytes[kPartsAt]);
+  if (frame.part >= frame.parts || frame.parts > kPeerPartsMax) {
+    return fail(ErrorCode::kInvalid,
+                "part " + std::to_string(frame.part) + " of " + std::to_string(frame.parts));
+  }
   frame.cluster = number(bytes, kClusterAt);
   frame.from = whole(bytes, kFromAt);
   frame.boot = number(bytes, kBootAt);

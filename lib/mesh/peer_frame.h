@@ -27,6 +27,8 @@ enum class PeerKind : std::uint8_t {
 
 struct PeerFrame {
   PeerKind kind = PeerKind::kRaft;
+  std::uint8_t part = 0;  ///< Of a long message, sent in parts one right after the other.
+  std::uint8_t parts = 1;
   std::uint64_t cluster = 0;  ///< Hash of the cluster's id.
   std::int64_t from = 0;      ///< Node id; 0 for a guest.
   std::uint64_t boot = 0;     ///< Of the sender's agent: another number after each start.
@@ -38,7 +40,9 @@ struct PeerFrame {
 inline constexpr std::size_t kPeerHeaderBytes = 56;
 inline constexpr std::int64_t kPeerWireBytesMax = 1 << 20;  ///< ZMQ_MAXMSGSIZE: with CURVE's part.
 inline constexpr std::size_t kPeerMessageBytesMax = (1U << 20U) - 64;
-inline constexpr std::size_t kPeerBodyBytesMax = kPeerMessageBytesMax - kPeerHeaderBytes;
+inline constexpr std::size_t kPeerPartBytesMax = kPeerMessageBytesMax - kPeerHeaderBytes;
+inline constexpr std::uint8_t kPeerPartsMax = 6;
+inline constexpr std::size_t kPeerBodyBytesMax = kPeerPartsMax * kPeerPartBytesMax;
 inline constexpr std::size_t kJoinBodyBytesMax = 4'096;
 
 /// Writes the header to `out`, which has room for kPeerHeaderBytes.

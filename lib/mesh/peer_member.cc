@@ -42,9 +42,14 @@ void PeerMember::change(Peer peer, MonoTime now) {
 }
 
 bool PeerMember::send(PeerFrame frame, std::string_view body) {
-  frame.seq = sent_seq_ + 1;
-  if (!link_.send(frame, body)) return false;
-  ++sent_seq_;
+  const std::size_t full = body.empty() ? 0 : (body.size() - 1) / kPeerPartBytesMax;
+  frame.parts = static_cast<std::uint8_t>(full + 1);
+  for (frame.part = 0; frame.part < frame.parts; ++frame.part) {
+    frame.seq = sent_seq_ + 1;
+    const std::string_view part = body.substr(frame.part * kPeerPartBytesMax, kPeerPartBytesMax);
+    if (!link_.send(frame, part)) return false;
+    ++sent_seq_;
+  }
   return true;
 }
 
@@ -92,6 +97,24 @@ bool PeerMember::hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed
   }
   link_.nudge(now);
   return true;
+}
+
+std::optional<std::string> PeerMember::assemble(const PeerFrame& frame, std::string_view body) {
+  const PeerFrame last = std::exchange(last_part_, frame);
+  const bool goes_on = frame.part == last.part + 1 && frame.parts == last.parts &&
+                       frame.seq == last.seq + 1 && frame.boot == last.boot &&
+                       frame.kind == last.kind && frame.id == last.id;
+  if (frame.part == 0) {
+    parts_ = std::string();  // gives the room of a long one back
+  } else if (!goes_on) {
+    last_part_ = PeerFrame{};
+    parts_ = std::string();
+    return std::nullopt;
+  }
+  if (frame.parts == 1) return std::string(body);
+  parts_ += body;
+  if (frame.part + 1 < frame.parts) return std::nullopt;
+  return std::exchange(parts_, std::string());
 }
 
 void PeerMember::on_pong(const Pong& pong, const MeshTime& now) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <zmq.hpp>
@@ -25,7 +26,7 @@ class PeerMember {
   /// Other keys or addresses of the same node.
   void change(Peer peer, MonoTime now);
 
-  /// `frame` has kind, cluster, from, boot, incarnation and id; the number is put here.
+  /// `frame` has kind, cluster, from, boot, incarnation and id; the rest is put here.
   bool send(PeerFrame frame, std::string_view body);
   bool send_chunk(PeerFrame frame, std::string_view body, MonoTime now);
   [[nodiscard]] int chunk_credit(MonoTime now);
@@ -33,6 +34,8 @@ class PeerMember {
   /// What the header of a message says. False: it is of an earlier boot and must be dropped.
   /// `missed` is how many before it have not come.
   bool hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed);
+  /// The whole body, once its last part has come. After a gap what there is is dropped.
+  [[nodiscard]] std::optional<std::string> assemble(const PeerFrame& frame, std::string_view body);
   void on_pong(const Pong& pong, const MeshTime& now);
   void on_credit(const Pong& pong);
   void on_chunk(const PeerFrame& frame);
@@ -58,6 +61,8 @@ class PeerMember {
   std::uint64_t sent_seq_ = 0;
   std::uint64_t heard_seq_ = 0;
   MonoTime next_ping_{};
+  PeerFrame last_part_;  ///< Of the message that `parts_` are of; has no more parts: none.
+  std::string parts_;
 
   // Chunks that we send: those of one stream have gone over one connection.
   std::uint64_t stream_ = 1;

@@ -19,6 +19,15 @@ namespace distcron::mesh {
 
 namespace {
 
+/// An IPv4 address as people write it: a socket for both families names it ::ffff:a.b.c.d.
+std::string plain_endpoint(std::string endpoint) {
+  constexpr std::string_view kMapped = "tcp://[::ffff:";
+  const std::size_t end = endpoint.rfind("]:");
+  if (!endpoint.starts_with(kMapped) || end == std::string::npos) return endpoint;
+  const std::string address = endpoint.substr(kMapped.size(), end - kMapped.size());
+  return "tcp://" + address + endpoint.substr(end + 1);
+}
+
 constexpr const char* kZapDomain = "distcron-mesh";
 constexpr int kQueueMessages = 1'000;
 constexpr int kSocketsMax = 8'192;
@@ -74,7 +83,7 @@ class ZmqPeerMesh final : public PeerMesh {
     }
     try {
       router_.bind(endpoint);
-      endpoints_.push_back(router_.get(zmq::sockopt::last_endpoint));
+      endpoints_.push_back(plain_endpoint(router_.get(zmq::sockopt::last_endpoint)));
     } catch (const zmq::error_t& error) {
       const bool busy = error.num() == EADDRINUSE;
       return fail(busy ? ErrorCode::kUnavailable : ErrorCode::kInvalid,
@@ -159,10 +168,11 @@ class ZmqPeerMesh final : public PeerMesh {
     if (member == members_.end()) {
       return fail(ErrorCode::kNotFound, "node " + std::to_string(to) + " is no member");
     }
-    if (bytes.size() > kPeerBodyBytesMax) {
+    const std::size_t most = kind == PeerKind::kChunk ? kPeerPartBytesMax : kPeerBodyBytesMax;
+    if (bytes.size() > most) {
       return fail(ErrorCode::kInvalid, "cannot send " + std::to_string(bytes.size()) +
                                            " bytes to node " + std::to_string(to) + ": at most " +
-                                           std::to_string(kPeerBodyBytesMax));
+                                           std::to_string(most));
     }
     const PeerFrame frame = frame_of(kind, id);
     const bool is_sent = kind == PeerKind::kChunk
@@ -296,8 +306,8 @@ class ZmqPeerMesh final : public PeerMesh {
   void take_join(const std::string& routing_id, zmq::message_t& message, const PeerFrame& frame,
                  std::vector<PeerMessage>& out) {
     const std::string_view body = body_of({message.data<char>(), message.size()});
-    const bool is_allowed =
-        frame.kind == PeerKind::kJoin && frame.from == 0 && body.size() <= kJoinBodyBytesMax;
+    const bool is_allowed = frame.kind == PeerKind::kJoin && frame.from == 0 && frame.parts == 1 &&
+                            body.size() <= kJoinBodyBytesMax;
     if (!is_allowed || !joins_.take(now_.mono)) {
       ++counters_.guests_refused;
       if (!is_allowed) cut(routing_id, message);
@@ -335,13 +345,12 @@ class ZmqPeerMesh final : public PeerMesh {
     switch (frame.kind) {
       case PeerKind::kChunk:
         member.on_chunk(frame);
-        [[fallthrough]];
+        hand_out(frame, std::string(body), out);
+        break;
       case PeerKind::kRaft:
       case PeerKind::kRequest:
       case PeerKind::kReply:
-        ++counters_.received;
-        out.push_back(PeerMessage{
-            node_id, frame.kind, frame.id, frame.incarnation, std::string(body), {}, {}});
+        if (auto whole = member.assemble(frame, body)) hand_out(frame, std::move(*whole), out);
         break;
       case PeerKind::kPing:
         on_ping(member, body);
@@ -355,6 +364,12 @@ class ZmqPeerMesh final : public PeerMesh {
         ++counters_.malformed;  // members have no use for them
         break;
     }
+  }
+
+  void hand_out(const PeerFrame& frame, std::string bytes, std::vector<PeerMessage>& out) {
+    ++counters_.received;
+    out.push_back(
+        PeerMessage{frame.from, frame.kind, frame.id, frame.incarnation, std::move(bytes), {}, {}});
   }
 
   void on_ping(PeerMember& member, std::string_view body) {

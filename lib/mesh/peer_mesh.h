@@ -121,7 +121,8 @@ class PeerMesh {
 
   /// Never waits. kind: kRaft, kRequest, kReply or kChunk. kNotFound: no such peer. kUnavailable:
   /// no connection, a full queue, or no credit for a chunk. kInvalid: longer than
-  /// kPeerBodyBytesMax. That it was sent does not mean that it arrives.
+  /// kPeerBodyBytesMax, a chunk than kPeerPartBytesMax. That it was sent does not mean that it
+  /// arrives.
   [[nodiscard]] virtual Status send(std::int64_t to, PeerKind kind, std::string_view bytes,
                                     std::uint64_t id) = 0;
   /// Chunks that may be sent now; 0 for an unknown peer. A chunk opens the way for chunks, so the

@@ -18,13 +18,15 @@ TEST_SUITE("mesh") {
     frame.seq = 1;
     frame.incarnation = std::numeric_limits<std::int64_t>::min();
     frame.id = 0xffU;
+    frame.part = 2;
+    frame.parts = 3;
 
     const std::string bytes = encode_frame(frame, "body");
     const auto parsed = parse_header(bytes);
 
     REQUIRE(parsed.has_value());
     CHECK(bytes.size() == kPeerHeaderBytes + 4);
-    CHECK(bytes.substr(0, 16) == std::string("DCM\x01\x04\0\0\0\1\2\3\4\5\6\7\x08", 16));
+    CHECK(bytes.substr(0, 16) == std::string("DCM\x01\x04\2\3\0\1\2\3\4\5\6\7\x08", 16));
     CHECK(body_of(bytes) == "body");
     CHECK(parsed->kind == frame.kind);
     CHECK(parsed->cluster == frame.cluster);
@@ -33,6 +35,8 @@ TEST_SUITE("mesh") {
     CHECK(parsed->seq == 1);
     CHECK(parsed->incarnation == frame.incarnation);
     CHECK(parsed->id == 0xffU);
+    CHECK(parsed->part == 2);
+    CHECK(parsed->parts == 3);
   }
 
   TEST_CASE("pings and pongs come back as they were, and other sizes are refused") {
@@ -49,6 +53,20 @@ TEST_SUITE("mesh") {
     CHECK_FALSE(decode_ping("").has_value());
     CHECK_FALSE(decode_ping("123456789").has_value());
     CHECK_FALSE(decode_pong(encode_ping({1})).has_value());
+  }
+
+  TEST_CASE("a part that a message cannot have is refused") {
+    std::string bytes = encode_frame({}, "");
+    int accepted = 0;
+    for (int part = 0; part < 256; ++part) {
+      for (int parts = 0; parts < 256; ++parts) {
+        bytes[5] = static_cast<char>(part);
+        bytes[6] = static_cast<char>(parts);
+        accepted += parse_header(bytes) ? 1 : 0;
+      }
+    }
+
+    CHECK(accepted == 1 + 2 + 3 + 4 + 5 + 6);
   }
 
   TEST_CASE("each kind but those of the list is refused") {

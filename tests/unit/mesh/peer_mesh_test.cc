@@ -86,16 +86,66 @@ TEST_SUITE("mesh") {
     CHECK(a.mesh->chunk_credit(9) == 0);
   }
 
-  TEST_CASE("the longest body arrives whole") {
+  TEST_CASE("bodies of each length arrive whole and in order, up to the longest") {
     MeshWorld world;
     MeshNode& a = world.add(1);
     MeshNode& b = world.add(2);
     REQUIRE(world.connect_all());
-    const std::string body(kPeerBodyBytesMax, 'y');
+    const std::vector<std::size_t> lengths = {
+        0, kPeerPartBytesMax, kPeerPartBytesMax + 1, 2 * kPeerPartBytesMax, kPeerBodyBytesMax, 1};
 
-    CHECK(a.mesh->send(2, PeerKind::kRaft, body, 0).has_value());
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      std::string body(lengths[i], static_cast<char>('a' + i));
+      if (!body.empty()) body.back() = 'z';
+      REQUIRE(a.mesh->send(2, PeerKind::kRequest, body, i).has_value());
+    }
 
-    CHECK(world.run_until([&] { return b.count(PeerKind::kRaft, body) == 1; }));
+    REQUIRE(world.run_until([&] { return b.inbox.size() == lengths.size(); }));
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      CAPTURE(i);
+      std::string body(lengths[i], static_cast<char>('a' + i));
+      if (!body.empty()) body.back() = 'z';
+      CHECK(b.inbox[i].id == i);
+      CHECK((b.inbox[i].bytes == body));
+    }
+    CHECK(b.mesh->counters().missed == 0);
+  }
+
+  TEST_CASE("a long message of which a part is missing is dropped, and the next one arrives") {
+    MeshWorld world;
+    MeshNode& a = world.add(1);
+    MeshNode& b = world.add(2);
+    REQUIRE(world.connect_all());
+    b.is_frozen = true;
+    RawPeer raw;
+    raw.as(b.keys, a.keys.public_key).to(a.address());
+    PeerFrame frame;
+    frame.cluster = kTestCluster;
+    frame.from = 2;
+    frame.incarnation = 1;
+    frame.boot = 9;
+    frame.parts = 3;
+    const auto send = [&](std::uint8_t part, std::uint64_t seq, const std::string& body) {
+      frame.part = part;
+      frame.seq = seq;
+      raw.send(encode_frame(frame, body));
+    };
+
+    send(0, 1, "a");
+    send(2, 3, "c");  // the second has not come
+    send(1, 4, "b");
+    send(0, 5, "d");
+    send(1, 7, "e");  // a gap in the numbers
+    send(2, 8, "f");
+    send(0, 9, "g");
+    send(0, 10, "h");  // another one begins
+    send(1, 11, "i");
+    send(2, 12, "j");
+
+    REQUIRE(world.run_until([&] { return !a.inbox.empty(); }));
+    CHECK(a.inbox.size() == 1);
+    CHECK(a.inbox[0].bytes == "hij");
+    CHECK(a.mesh->counters().missed == 2);
   }
 
   TEST_CASE("an agent that was started anew is reached again, and known by another boot") {
