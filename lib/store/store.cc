@@ -41,7 +41,8 @@ void remove_leftovers(const StateDir& dir, const LogDb& log) {
     names.push_back(at->path().filename().string());
   }
   for (const std::string& name : names) {
-    const bool is_ours = name.starts_with("snapshot-") || name.starts_with("install");
+    const bool is_ours =
+        name.starts_with("snapshot-") || name.starts_with("install") || name.starts_with("backup-");
     // It only takes room: the next start tries again.
     if (is_ours && name != kept) static_cast<void>(remove_file(dir.file(name)));
   }

@@ -168,6 +168,7 @@ void StoreThread::install(SnapshotPiece piece) {
 void StoreThread::take_piece(const SnapshotPiece& piece, const std::atomic<bool>& stops) {
   const std::int64_t index = piece.start.index;
   if (index <= applied_) {
+    incoming_.forget();
     push(PieceStored{index, piece.size,
                      fail(ErrorCode::kConflict, "cannot install snapshot " + std::to_string(index) +
                                                     ": state.db has got so far already"),
