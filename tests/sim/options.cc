@@ -100,6 +100,16 @@ void draw_disk_and_state(Rng& rng, Options& o) {
   }
 }
 
+/// What one entry takes at least on its way to a follower: an overloaded cluster shows nothing.
+SimTime entry_time(const Options& o) {
+  const std::int64_t entry_bytes = 128 + o.payload;
+  const std::int64_t entries =
+      std::clamp<std::int64_t>(o.append_bytes / entry_bytes, 1, o.append_entries);
+  const std::int64_t messages =
+      std::clamp<std::int64_t>(o.inflight_bytes / (entries * entry_bytes), 1, o.inflight_messages);
+  return 2 * (o.delay_max_us + o.disk_max_us) / (entries * messages);
+}
+
 }  // namespace
 
 std::span<const OptionField> option_fields() {
@@ -130,10 +140,12 @@ Options draw_options(Rng& rng, SimTime duration_us) {
   draw_net(rng, o);
   draw_disk_and_state(rng, o);
   o.clients = draw_between(rng, 1, 4);
-  o.think_us = draw_scaled(rng, std::max<std::int64_t>(1'000, o.election_us / 50), o.election_us);
   o.batch = pick(rng, std::array<std::int64_t, 5>{1, 1, 4, 16, 64});
-  o.reads_permille = draw_between(rng, 0, 500);
   o.payload = draw_chance(rng, 200) ? draw_scaled(rng, 1, 1'000) : draw_between(rng, 0, 16);
+  // Few commands in many situations find more than many in few.
+  const SimTime think = draw_scaled(rng, o.election_us / 10, o.election_us) * (4 + o.batch) / 4;
+  o.think_us = std::max(think, 3 * o.clients * o.batch * entry_time(o));
+  o.reads_permille = draw_between(rng, 0, 500);
   o.reply_loss_permille = draw_chance(rng, 300) ? draw_scaled(rng, 5, 200) : 0;
   o.duration_us = duration_us;
   o.others = draw_between(rng, 0, 5);

@@ -16,6 +16,15 @@ using consensus::NodeId;
 using consensus::Role;
 using consensus::Term;
 
+namespace {
+
+bool is_voter(const Config& config, NodeId id) {
+  const Member* const member = find_member(config, id);
+  return member != nullptr && member->kind == consensus::MemberKind::kVoter;
+}
+
+}  // namespace
+
 bool Oracle::has_durable(NodeId id, Index index, Term term) const {
   if (id < 0 || id > kNodesMax || view(id).disk == nullptr) return false;
   const RaftDb& db = view(id).disk->raft_db();
@@ -55,8 +64,10 @@ void Oracle::check_elected(NodeId id) {
   }
   // Its own no-op may stand in the log, a configuration of this term cannot.
   const Config& config = v.configs.back().config;
-  const Member* self = find_member(config, id);
-  if (self == nullptr || self->kind != consensus::MemberKind::kVoter) {
+  // Whoever is being removed may still be needed until that is committed (4.2.2).
+  const bool is_leaving = v.configs.size() > 1 && v.configs.back().index > v.commit &&
+                          is_voter(v.configs[v.configs.size() - 2].config, id);
+  if (!is_voter(config, id) && !is_leaving) {
     fail("voters_lead", what + " and is no voter of its configuration");
   }
   std::size_t counted = 0;
@@ -160,8 +171,7 @@ void Oracle::commit_as_leader(NodeId id, Index commit) {
 /// the scheduler must lead, and with exact clocks nobody else may have committed since.
 void Oracle::check_scheduler(NodeId id) {
   const View& v = view(id);
-  const Member* self = find_member(v.configs.back().config, id);
-  const bool may_lead = self != nullptr && self->kind == consensus::MemberKind::kVoter;
+  const bool may_lead = is_voter(v.configs.back().config, id);
   if (!may_lead && v.configs.back().index <= v.commit && v.configs.back().index > 0) {
     fail("removed_leads", "node " + std::to_string(id) + " leads after its removal at " +
                               std::to_string(v.configs.back().index) + " is committed");

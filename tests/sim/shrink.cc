@@ -82,7 +82,11 @@ class Shrinker {
     const Options defaults;
     bool is_smaller = false;
     for (const OptionField& field : option_fields()) {
-      if (field.member == &Options::duration_us || field.member == &Options::liveness) continue;
+      // Less time to think could overload the cluster: that would be another failure.
+      const bool is_fixed = field.member == &Options::duration_us ||
+                            field.member == &Options::liveness ||
+                            field.member == &Options::think_us;
+      if (is_fixed) continue;
       Script script = best_.script;
       script.options.*field.member = defaults.*field.member;
       is_smaller = keeps(std::move(script)) || is_smaller;

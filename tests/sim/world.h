@@ -115,7 +115,7 @@ class World {
   [[nodiscard]] std::uint64_t choose_majority();
   void heal(std::uint64_t healed);
   void break_others(std::uint64_t healed);
-  [[nodiscard]] bool has_converged(std::uint64_t healed) const;
+  [[nodiscard]] bool has_converged(std::uint64_t healed);
   void describe_stuck(std::uint64_t healed);
 
   Script script_;
@@ -137,6 +137,7 @@ class World {
   std::int64_t lossy_permille_ = 0;
   std::uint64_t scripted_seq_ = 0;
   bool is_healing_ = false;
+  std::array<consensus::Index, kNodesMax + 1> applied_before_{};  ///< When last looked at.
   Outcome outcome_;
 };
 
