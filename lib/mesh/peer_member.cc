@@ -156,13 +156,13 @@ bool PeerMember::on_timer(MonoTime now) {
     renew_stream(now);
   }
   if (bulk_.is_open() && now - used_at_ > kBulkIdle) bulk_.close();
-  if (now < next_ping_) return false;
+  if (!link_.is_connected() || now < next_ping_) return false;
   next_ping_ = now + kPingEvery;
-  return link_.is_connected();
+  return true;
 }
 
 MonoTime PeerMember::next_timer() const {
-  MonoTime next = next_ping_;
+  MonoTime next = link_.is_connected() ? next_ping_ : MonoTime::max();
   for (const PeerLink* link : {&link_, &bulk_}) {
     if (const auto at = link->next_timer()) next = std::min(next, *at);
   }

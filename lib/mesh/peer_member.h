@@ -47,6 +47,7 @@ class PeerMember {
 
   /// True: a ping is due.
   [[nodiscard]] bool on_timer(MonoTime now);
+  /// max(): none.
   [[nodiscard]] MonoTime next_timer() const;
   [[nodiscard]] PeerState state() const;
 

@@ -75,7 +75,8 @@ TEST_SUITE("mesh") {
       return turns >= 100 && chunks >= 100;
     });
 
-    MESSAGE("slowest small message: " << slowest.count() << " us, among " << chunks << " chunks");
+    CAPTURE(chunks);
+    CAPTURE(slowest.count());
     CHECK(is_done);
     CHECK(slowest < Micros(1'000'000));
   }
