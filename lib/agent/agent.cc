@@ -14,7 +14,9 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "agent/mesh_addresses.h"
 #include "agent/sockets.h"
+#include "base/hash.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
@@ -47,6 +49,7 @@ Agent::Agent(AgentOptions options, Clock& clock, Random& random)
       random_(random),
       now_(clock.read()),
       state_([this](std::string_view name) { return find_zone(name); }),
+      dice_(random),
       clock_guard_(options_.released) {}
 
 Agent::~Agent() {
@@ -85,38 +88,37 @@ Status Agent::make_timers() {
   return {};
 }
 
-Status Agent::open_store(const std::string& boot_id) {
-  DC_TRY(store_, store::Store::open(options_.layout.storage_dir));
-  DC_TRY(store::Loaded loaded, store_->load());
-  for (planner::Job& job : loaded.jobs)
-    DC_CHECK_OK(state_.load_job(std::move(job)));
+void Agent::load_state(store::Loaded& loaded) {
   for (model::Run& run : loaded.live_runs)
     state_.load_run(std::move(run));
   for (model::AccessKey& key : loaded.keys)
     state_.load_key(std::move(key));
-  std::int64_t last_node = 0;
-  for (planner::Node& node : loaded.nodes) {
-    last_node = std::max(last_node, node.id);
-    if (options_.node_id == 0 && node.name == options_.node_name) options_.node_id = node.id;
+  for (planner::Node& node : loaded.nodes)
     state_.load_node(std::move(node));
-  }
-  if (options_.node_id == 0) options_.node_id = last_node + 1;
   for (planner::JoinToken& token : loaded.tokens)
     state_.load_token(std::move(token));
   for (auto& [key, value] : loaded.settings)
     state_.load_setting(key, value);
   if (loaded.cluster) state_.load_cluster(*loaded.cluster);
   state_.load_counters(loaded.next_run_id, loaded.next_job_id);
+}
 
-  // A new life of the only member is a new term.
-  const std::int64_t term = loaded.hard.term + 1;
-  DC_CHECK_OK(store_->save_hard_state({term, 0}));
+Status Agent::open_store(const std::string& boot_id) {
+  DC_TRY(std::optional<Identity> known, load_identity(options_.layout.storage_dir));
+  if (known && known->starts_empty) {
+    DC_CHECK_OK(set_aside(options_.layout.storage_dir, now_.wall));
+    known->starts_empty = false;
+    DC_CHECK_OK(save_identity(options_.layout.storage_dir, *known));
+  }
+  DC_TRY(store_, store::Store::open(options_.layout.storage_dir));
+  DC_TRY(store::Loaded loaded, store_->load());
+  for (planner::Job& job : loaded.jobs)
+    DC_CHECK_OK(state_.load_job(std::move(job)));
+  load_state(loaded);
+  DC_CHECK_OK(open_identity(std::move(known)));
+  DC_CHECK_OK(open_mesh());
   store_->start();
-
-  log_ = std::make_unique<LogPipe>(*store_, state_,
-                                   [this](const planner::Order& order) { on_order(order); });
-  DC_CHECK_OK(log_->replay(loaded.unapplied()));
-  log_->start_after(loaded.last_index, term);
+  DC_CHECK_OK(open_replica(loaded));
 
   HostFacts facts;
   facts.node_id = options_.node_id;
@@ -128,11 +130,116 @@ Status Agent::open_store(const std::string& boot_id) {
   facts.output_bytes_max = options_.output_bytes_max;
   host_ = std::make_unique<Host>(std::move(facts), state_, *log_, random_);
   host_->load_journal(loaded.journal);
-  scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running);
+  scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running,
+                                           [this] { return fleet_->situations(now_); });
   outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,
                                                  options_.own_user.empty(), options_.writes_syslog},
                                      state_, *host_);
   return {};
+}
+
+/// Who this agent is: what it was before, else the first node of a cluster of its own.
+Status Agent::open_identity(std::optional<Identity> known) {
+  if (known) {
+    identity_ = std::move(*known);
+    if (options_.node_id != 0 && options_.node_id != identity_.node_id) {
+      return fail_hint(ErrorCode::kInvalid,
+                       "node.id is " + std::to_string(options_.node_id) +
+                           ", but this storage belongs to node " +
+                           std::to_string(identity_.node_id),
+                       "an id is never changed: leave node.id out, or use another storage.dir");
+    }
+  } else {
+    identity_.cluster_id =
+        state_.cluster().cluster_id.empty() ? random_hex(random_, 16) : state_.cluster().cluster_id;
+    std::int64_t last_node = 0;
+    for (const planner::Node& node : state_.all_nodes()) {
+      last_node = std::max(last_node, node.id);
+      if (options_.node_id == 0 && node.name == options_.node_name) options_.node_id = node.id;
+    }
+    identity_.node_id = options_.node_id != 0 ? options_.node_id : last_node + 1;
+  }
+  identity_.incarnation =
+      std::max({identity_.incarnation, state_.cluster().incarnation, std::int64_t{1}});
+  options_.node_id = identity_.node_id;
+  return save_identity(options_.layout.storage_dir, identity_);
+}
+
+Status Agent::open_mesh() {
+  mesh::MeshOptions options;
+  options.keys = options_.keys.mesh;
+  options.node_id = identity_.node_id;
+  options.cluster = stable_hash(identity_.cluster_id);
+  options.incarnation = identity_.incarnation;
+  options.boot = random_.draw();
+  const auto is_free = [](const std::string& url) { return url.ends_with(":*"); };
+  const bool chooses =
+      std::any_of(options_.mesh_listen.begin(), options_.mesh_listen.end(), is_free);
+  // A port that was free to choose stays what it is: the others know this agent by it.
+  options.listen =
+      chooses && !identity_.mesh_listen.empty() ? identity_.mesh_listen : options_.mesh_listen;
+  auto mesh = mesh::PeerMesh::make(options);
+  if (!mesh && mesh.error().code == ErrorCode::kUnavailable &&
+      (chooses || !options_.is_mesh_listen_set)) {
+    options_.warnings.push_back(mesh.error().message + "; another port is used");
+    options.listen = {"tcp://127.0.0.1:*"};
+    mesh = mesh::PeerMesh::make(options);
+  }
+  if (!mesh) return fail(mesh.error());
+  mesh_ = std::move(*mesh);
+  if (identity_.mesh_listen != mesh_->endpoints()) {
+    identity_.mesh_listen = mesh_->endpoints();
+    DC_CHECK_OK(save_identity(options_.layout.storage_dir, identity_));
+  }
+  FleetFacts facts;
+  facts.self = identity_.node_id;
+  facts.life = options.boot;
+  facts.capacity = options_.max_running;
+  facts.heartbeat = options_.heartbeat;
+  facts.election = options_.election;
+  facts.suspect_after = options_.suspect_after;
+  facts.dead_after = options_.dead_after;
+  facts.first_members = identity_.members;
+  fleet_ = std::make_unique<Fleet>(std::move(facts), state_, *mesh_);
+  return {};
+}
+
+Status Agent::open_replica(store::Loaded& loaded) {
+  consensus::Stored stored;
+  stored.hard = consensus::HardState{loaded.hard.term, loaded.hard.vote};
+  stored.base_index = loaded.base.index;
+  stored.base_term = loaded.base.term;
+  stored.base_config_index = loaded.base.config.index;
+  if (!loaded.base.config.bytes.empty()) {
+    DC_TRY(stored.base_config, consensus::decode_config(loaded.base.config.bytes));
+  } else if (!identity_.has_joined) {
+    stored.base_config.members = {
+        consensus::Member{identity_.node_id, consensus::MemberKind::kVoter, 0}};
+  }
+  for (store::LogEntry& entry : loaded.entries) {
+    stored.entries.push_back(consensus::Entry{entry.index, entry.term,
+                                              static_cast<consensus::EntryKind>(entry.kind),
+                                              std::move(entry.bytes)});
+  }
+  stored.applied = std::max(loaded.applied_index, loaded.base.index);
+
+  if (identity_.is_forced) force(stored);
+
+  consensus::Settings settings;
+  settings.self = identity_.node_id;
+  settings.cluster = stable_hash(identity_.cluster_id);
+  settings.incarnation = identity_.incarnation;
+  settings.election = options_.election;
+  settings.heartbeat = options_.heartbeat;
+  log_ = std::make_unique<Replica>(*store_, state_, *fleet_,
+                                   [this](const planner::Order& order) { on_order(order); });
+  log_->on_pruned([this](const std::vector<std::int64_t>& runs) {
+    for (const std::int64_t run_id : runs)
+      host_->remove_output(run_id);
+  });
+  fleet_->set_replica(*log_);
+  fleet_->refresh_peers();
+  return log_->start(settings, std::move(stored), dice_, now_);
 }
 
 Status Agent::open_doors() {
@@ -143,10 +250,25 @@ Status Agent::open_doors() {
   facts.own_user = options_.own_user;
   facts.default_user = options_.default_user;
   facts.warnings = [this] { return warnings(); };
+  facts.server = options_.keys.server;
+  facts.join = [this](const wire::NodeJoinRequest& request, JoinDone done) {
+    start_joining(request, std::move(done));
+  };
+  facts.force_quorum = [this] { return force_quorum(); };
+  facts.storage_dir = options_.layout.storage_dir;
   facts.trust_clock = [this] { clock_guard_.trust(now_); };
   facts.find_zone = [this](std::string_view name) { return find_zone(name); };
-  operations_ =
-      std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_, random_);
+  operations_ = std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_,
+                                             *fleet_, random_);
+  fleet_->set_handlers(
+      [this](const std::string& public_key, const std::string& bytes, const Fleet::Answer& answer) {
+        operations_->receive(public_key, bytes, true, answer);
+      },
+      [this](const wire::JoinRequest& request, const std::string& token,
+             const std::function<void(const wire::JoinReply&)>& answer) {
+        operations_->join(request, token, answer);
+      },
+      [this] { return own_state(); });
 
   sockets_ = std::make_unique<Sockets>();
   DC_CHECK_OK(sockets_->open(
@@ -177,20 +299,56 @@ void Agent::put_key(const std::string& name, const std::string& public_key, mode
   log_->propose(std::move(entry), [](const planner::Applied&) {});
 }
 
+/// Says who this is. What is proposed here waits until there is somebody to lead.
 void Agent::introduce() {
-  if (state_.cluster().cluster_id.empty()) {
+  if (identity_.is_forced) {
     model::Entry entry;
     entry.at = now_.wall;
-    entry.actor = "host:" + options_.node_name;
-    entry.command =
-        model::InitCluster{"distcron", random_hex(random_, 16), 1, cron::host_zone_name()};
-    log_->propose(std::move(entry), [](const planner::Applied&) {});
+    entry.actor = "admin";
+    entry.command = model::RaiseIncarnation{identity_.incarnation, identity_.node_id, true, {}, {}};
+    log_->propose(std::move(entry), [this](const planner::Applied& applied) {
+      if (!applied.status) return stop_for(applied.status.error());
+      identity_.is_forced = false;
+      if (Status saved = save_identity(options_.layout.storage_dir, identity_); !saved) {
+        stop_for(saved.error());
+      }
+    });
   }
-  put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
-  put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
+  if (!identity_.has_joined) {
+    if (state_.cluster().cluster_id.empty()) {
+      model::Entry entry;
+      entry.at = now_.wall;
+      entry.actor = "host:" + options_.node_name;
+      entry.command = model::InitCluster{"distcron", identity_.cluster_id, identity_.incarnation,
+                                         cron::host_zone_name()};
+      log_->propose(std::move(entry), [](const planner::Applied&) {});
+    }
+    put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
+    put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
+  }
   model::Entry entry;
   entry.at = now_.wall;
   entry.actor = "host:" + options_.node_name;
+  entry.command = describe_node();
+  log_->propose(std::move(entry), [this](const planner::Applied& applied) {
+    if (applied.status) {
+      is_introduced_ = true;
+    } else {
+      stop_for(applied.status.error());
+    }
+  });
+}
+
+wire::HostState Agent::own_state() const {
+  wire::HostState out;
+  out.running = host_->live_count();
+  out.capacity = options_.max_running;
+  out.clock_ok = clock_guard_.is_trusted();
+  out.applied = log_->last_applied();
+  return out;
+}
+
+model::PutNode Agent::describe_node() const {
   model::PutNode node;
   node.id = options_.node_id;
   node.name = options_.node_name;
@@ -198,10 +356,10 @@ void Agent::introduce() {
   node.address = options_.control_listen.front();
   node.version = options_.version;
   node.labels = options_.node_labels;
-  entry.command = std::move(node);
-  log_->propose(std::move(entry), [this](const planner::Applied& applied) {
-    if (applied.status) is_ready_ = true;
-  });
+  node.mesh_keys = {options_.keys.mesh.public_key};
+  node.mesh_addresses = mesh_addresses(mesh_->endpoints(), options_.mesh_advertise);
+  node.feature_level = kFeatureLevel;
+  return node;
 }
 
 Result<std::string> Agent::login(std::uint32_t uid, const std::string& public_key) {

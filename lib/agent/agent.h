@@ -15,18 +15,22 @@
 #include "agent/clock.h"
 #include "agent/clock_guard.h"
 #include "agent/crontab_watch.h"
+#include "agent/fleet.h"
 #include "agent/host.h"
+#include "agent/identity.h"
+#include "agent/join.h"
 #include "agent/key_ring.h"
 #include "agent/layout.h"
-#include "agent/log_pipe.h"
 #include "agent/operations.h"
 #include "agent/outbox.h"
+#include "agent/replica.h"
 #include "agent/scheduler.h"
 #include "base/unique_fd.h"
 #include "cron/zone.h"
 #include "mesh/control_server.h"
 #include "mesh/keys.h"
 #include "mesh/login_server.h"
+#include "mesh/peer_mesh.h"
 #include "planner/state.h"
 #include "store/store.h"
 
@@ -38,6 +42,13 @@ struct AgentOptions {
   std::vector<std::string> control_listen;
   std::string node_name;
   std::int64_t node_id = 0;  ///< 0: assigned.
+  std::vector<std::string> mesh_listen;
+  bool is_mesh_listen_set = false;  ///< By the administrator: busy is an error.
+  std::string mesh_advertise;       ///< Empty: what it listens on.
+  Micros heartbeat{100'000};
+  Micros election{1'000'000};
+  Micros suspect_after{3'000'000};
+  Micros dead_after{10'000'000};
   model::TextMap node_labels;
   std::string version;
   WallTime released{};   ///< Of this version: no honest clock is earlier.
@@ -52,11 +63,30 @@ struct AgentOptions {
   bool watches_crontabs = false;
   bool is_ephemeral = false;
   bool writes_syslog = false;
+  JoinPlan join;                      ///< For `node join`.
   std::vector<std::string> warnings;  ///< Found while starting, shown by `cluster status`.
 };
 
 /// Why run() returned.
-enum class ExitCause : std::uint8_t { kSignal, kDiskError };
+enum class ExitCause : std::uint8_t {
+  kSignal,
+  kDiskError,
+  kRestart,  ///< It is somebody else now (joined, left, restored): make the agent anew.
+};
+
+/// The randomness of the agent for elections.
+class AgentDice final : public consensus::Dice {
+ public:
+  explicit AgentDice(Random& random) : random_(random) {}
+
+  [[nodiscard]] std::uint64_t draw() override { return random_.draw(); }
+
+ private:
+  Random& random_;
+};
+
+/// What this version can do, for clusters of different versions.
+inline constexpr std::int32_t kFeatureLevel = 1;
 
 class Agent {
  public:
@@ -82,6 +112,8 @@ class Agent {
   [[nodiscard]] const std::string& fatal() const { return fatal_; }
 
   /// For the two lines of an ephemeral agent; valid after make().
+  [[nodiscard]] const std::string& node_name() const { return options_.node_name; }
+
   [[nodiscard]] std::string endpoint() const { return options_.control_listen.front(); }
 
   [[nodiscard]] std::string admin_key_file() const {
@@ -96,7 +128,13 @@ class Agent {
   [[nodiscard]] Status open_store(const std::string& boot_id);
   [[nodiscard]] Status open_doors();
   [[nodiscard]] Status make_timers();
+  [[nodiscard]] Status open_identity(std::optional<Identity> known);
+  [[nodiscard]] Status open_mesh();
+  [[nodiscard]] Status open_replica(store::Loaded& loaded);
+  void load_state(store::Loaded& loaded);
   void introduce();
+  [[nodiscard]] model::PutNode describe_node() const;
+  [[nodiscard]] wire::HostState own_state() const;
   void put_key(const std::string& name, const std::string& public_key, model::Role role);
   [[nodiscard]] Result<std::string> login(std::uint32_t uid, const std::string& public_key);
 
@@ -104,8 +142,19 @@ class Agent {
   void wait_for_events();
   void arm_timer();
   void on_store();
+  void on_completion(store::Completion& completion);
+  void on_installed(store::SnapshotInstalled& installed);
+  void stop_for(const Error& error);
+  /// `node join`: `done` gets the answer; afterwards the agent begins anew.
+  void start_joining(const wire::NodeJoinRequest& request, JoinDone done);
+  void poll_joining();
+  /// `cluster force-quorum`: this member alone, in a new incarnation.
+  [[nodiscard]] Status force_quorum();
+  void force(consensus::Stored& stored);
   void on_control();
   void on_signals();
+  void on_role();
+  [[nodiscard]] bool schedules() const;
   void on_order(const planner::Order& order);
   void retain();
   void notify_status();
@@ -122,12 +171,18 @@ class Agent {
   cron::ZoneCache zones_;
   std::unique_ptr<store::Store> store_;
   planner::State state_;
-  std::unique_ptr<LogPipe> log_;
+  Identity identity_;
+  std::unique_ptr<mesh::PeerMesh> mesh_;
+  std::unique_ptr<Fleet> fleet_;
+  AgentDice dice_;
+  std::unique_ptr<Replica> log_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Outbox> outbox_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<CrontabWatch> crontabs_;
+  std::unique_ptr<Joining> joining_;
+  JoinDone join_done_;
   ClockGuard clock_guard_;
   std::unique_ptr<Sockets> sockets_;
   UniqueFd timer_fd_;
@@ -136,10 +191,14 @@ class Agent {
   MonoTime next_retain_{};
   MonoTime next_status_{};
   bool is_ready_ = false;
+  bool is_introduced_ = false;
   bool stops_ = false;
+  bool restarts_ = false;  ///< Once this turn is over.
+  bool may_lead_ = true;
   bool disk_failed_ = false;
   int stop_signals_ = 0;
   std::string fatal_;
+  std::optional<Error> refusal_;  ///< Why run() cannot go on.
   std::function<void()> on_ready_;
   std::function<void()> on_reload_;
 };

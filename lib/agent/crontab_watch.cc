@@ -101,7 +101,7 @@ std::optional<std::string> read_text(const std::string& path) {
 
 }  // namespace
 
-CrontabWatch::CrontabWatch(Facts facts, planner::State& state, LogPipe& log, Random& random,
+CrontabWatch::CrontabWatch(Facts facts, planner::State& state, Replica& log, Random& random,
                            Host& host)
     : facts_(std::move(facts)),
       state_(state),

@@ -16,7 +16,7 @@
 
 #include "agent/clock.h"
 #include "agent/host.h"
-#include "agent/log_pipe.h"
+#include "agent/replica.h"
 #include "base/unique_fd.h"
 #include "cron/cron.h"
 #include "planner/state.h"
@@ -39,7 +39,7 @@ class CrontabWatch {
     std::string zone_name;  ///< Of this host.
   };
 
-  CrontabWatch(Facts facts, planner::State& state, LogPipe& log, Random& random, Host& host);
+  CrontabWatch(Facts facts, planner::State& state, Replica& log, Random& random, Host& host);
 
   [[nodiscard]] int fd() const { return inotify_.get(); }
 
@@ -84,7 +84,7 @@ class CrontabWatch {
 
   Facts facts_;
   planner::State& state_;
-  LogPipe& log_;
+  Replica& log_;
   Random& random_;
   Host& host_;
   std::shared_ptr<const cron::Zone> zone_;

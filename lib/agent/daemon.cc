@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -18,6 +19,7 @@
 
 #include "agent/agent.h"
 #include "agent/config_files.h"
+#include "agent/join.h"
 #include "agent/log.h"
 
 namespace distcron::agent {
@@ -90,9 +92,16 @@ class TemporaryStorage {
   TemporaryStorage(const TemporaryStorage&) = delete;
   TemporaryStorage& operator=(const TemporaryStorage&) = delete;
 
+  /// The executor, which ends by itself, may still be writing its last lines into it.
   ~TemporaryStorage() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    constexpr int kTries = 50;
+    constexpr int kPauseMs = 100;
+    std::error_code failed;
+    for (int i = 0; i < kTries && !path_.empty(); ++i) {
+      std::filesystem::remove_all(path_, failed);
+      if (!failed && !std::filesystem::exists(path_, failed)) return;
+      ::poll(nullptr, 0, kPauseMs);
+    }
   }
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -115,12 +124,21 @@ Result<Layout> layout_of(const config::Settings& settings) {
   return layout;
 }
 
-AgentOptions options_of(const config::Settings& settings, const DaemonArguments& arguments) {
+AgentOptions options_of(const config::LoadedSettings& loaded, const DaemonArguments& arguments) {
+  const config::Settings& settings = loaded.settings;
+  const bool is_mesh_set = loaded.is_set("mesh.listen");
   AgentOptions options;
   options.control_listen = settings.control.listen;
   options.node_name = settings.node.name;
   options.node_id = settings.node.id.value_or(0);
   options.node_labels = settings.node.labels;
+  options.mesh_listen = settings.mesh.listen;
+  options.is_mesh_listen_set = is_mesh_set;
+  options.mesh_advertise = settings.mesh.advertise;
+  options.heartbeat = settings.mesh.heartbeat;
+  options.election = settings.mesh.election;
+  options.suspect_after = settings.mesh.suspect_after;
+  options.dead_after = settings.mesh.dead_after;
   options.version = version_text();
   options.released = kReleased;
   if (!is_system_agent()) options.own_user = own_user_name();
@@ -143,19 +161,31 @@ AgentOptions options_of(const config::Settings& settings, const DaemonArguments&
   return options;
 }
 
-int serve(AgentOptions options, const DaemonArguments& arguments,
-          const config::Settings& settings) {
+JoinPlan join_plan_of(const AgentOptions& options, const Layout& layout,
+                      const std::optional<AgentUser>& user) {
+  JoinPlan plan;
+  plan.storage_dir = layout.storage_dir;
+  plan.keys_dir = layout.keys_dir;
+  plan.node_name = options.node_name;
+  plan.node_id = options.node_id;
+  plan.labels = options.node_labels;
+  plan.mesh_listen = options.mesh_listen;
+  plan.mesh_advertise = options.mesh_advertise;
+  plan.address = options.control_listen.front();
+  plan.version = options.version;
+  plan.boot_id = read_boot_id().value_or(std::string());
+  plan.user = user;  // of files made before the step down
+  return plan;
+}
+
+/// One life of the agent, under one identity. kRestart: make it anew.
+Result<ExitCause> live(AgentOptions options, const DaemonArguments& arguments, std::string& fatal) {
   SystemClock clock;
   SystemRandom random;
-  auto agent = Agent::make(std::move(options), clock, random);
-  if (!agent) {
-    const ErrorCode code = agent.error().code;
-    const bool locked = agent.error().message.find("another agent") != std::string::npos;
-    return complain(agent.error(), locked ? kExitBusy : exit_of(code));
-  }
-  Agent& running = **agent;
-  running.on_ready([&running, &arguments, &settings] {
-    log_info("agent", "ready node=" + settings.node.name + " endpoint=" + running.endpoint());
+  DC_TRY(const std::unique_ptr<Agent> agent, Agent::make(std::move(options), clock, random));
+  Agent& running = *agent;
+  running.on_ready([&running, &arguments] {
+    log_info("agent", "ready node=" + running.node_name() + " endpoint=" + running.endpoint());
     if (!arguments.is_ephemeral) return;
     std::printf("export DISTCRON_ENDPOINT=%s\nexport DISTCRON_KEY=%s\n", running.endpoint().c_str(),
                 running.admin_key_file().c_str());
@@ -171,20 +201,45 @@ int serve(AgentOptions options, const DaemonArguments& arguments,
     log_info("config",
              "reloaded log.level=" + std::string(model::name_of(fresh.settings.log.level)));
   });
-  const auto cause = running.run();
-  if (!cause) return complain(cause.error(), exit_of(cause.error().code));
-  if (*cause == ExitCause::kDiskError) {
-    log_error("store", "stopping, jobs go on: " + running.fatal());
-    return kExitDisk;
-  }
-  log_info("agent", "stopped");
-  return kExitOk;
+  auto cause = running.run();
+  fatal = running.fatal();
+  return cause;
 }
 
-int start(const DaemonArguments& arguments, const config::Settings& settings) {
+int serve(const AgentOptions& options, const DaemonArguments& arguments) {
+  AgentOptions current = options;
+  while (true) {
+    std::string fatal;
+    const auto cause = live(current, arguments, fatal);
+    if (!cause) {
+      const ErrorCode code = cause.error().code;
+      const bool locked = cause.error().message.find("another agent") != std::string::npos;
+      return complain(cause.error(), locked ? kExitBusy : exit_of(code));
+    }
+    switch (*cause) {
+      case ExitCause::kDiskError:
+        log_error("store", "stopping, jobs go on: " + fatal);
+        return kExitDisk;
+      case ExitCause::kSignal:
+        log_info("agent", "stopped");
+        return kExitOk;
+      case ExitCause::kRestart:
+        break;
+    }
+    log_info("agent", "begins anew under another identity");
+    // The doors of all members of a cluster have one key, which may be another one now.
+    const auto server = mesh::load_or_make_key(options.layout.keys_dir, "server");
+    if (!server) return complain(server.error(), exit_of(server.error().code));
+    current.keys.server = *server;
+    current.node_id = 0;
+  }
+}
+
+int start(const DaemonArguments& arguments, const config::LoadedSettings& loaded) {
+  const config::Settings& settings = loaded.settings;
   auto layout = layout_of(settings);
   if (!layout) return complain(layout.error(), exit_of(layout.error().code));
-  AgentOptions options = options_of(settings, arguments);
+  AgentOptions options = options_of(loaded, arguments);
   std::optional<AgentUser> user;
   if (::geteuid() == 0 && !arguments.is_ephemeral) {
     user = find_agent_user();
@@ -205,12 +260,20 @@ int start(const DaemonArguments& arguments, const config::Settings& settings) {
     return complain(started.error(), kExitUnavailable);
   }
   raise_descriptor_limit();
+  options.join = join_plan_of(options, *layout, user);
+  KeyRing ring = *keys;
+  if (!settings.mesh.join_token_file.empty()) {
+    if (Status joined = join_cluster(options.join, settings.mesh.join_token_file, ring); !joined) {
+      return complain(joined.error(), exit_of(joined.error().code));
+    }
+  }
   if (user) {
+    options.join.user.reset();  // whatever is written from here on is the agent's own
     if (Status became = become(*user); !became) return complain(became.error(), kExitNoPermission);
   }
   options.layout = *layout;
-  options.keys = *keys;
-  return serve(std::move(options), arguments, settings);
+  options.keys = ring;
+  return serve(options, arguments);
 }
 
 }  // namespace
@@ -252,7 +315,7 @@ int run_daemon(const DaemonArguments& arguments) {
   ::umask(022);
   ::openlog("distcrond", LOG_PID, LOG_CRON);
   open_log(loaded.settings.log);
-  return start(arguments, loaded.settings);
+  return start(arguments, loaded);
 }
 
 }  // namespace distcron::agent

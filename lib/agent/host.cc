@@ -69,10 +69,17 @@ void Host::accept(const planner::ClaimOrder& order, const Now& now) {
     tombstone(key, model::Reason::kRemoved, {});
     return;
   }
+  const MonoTime start_at = to_mono(order.start_at, now);
+  // A host that comes to a claim too late, as after a partition, cannot know what was decided
+  // about it meanwhile: its own state is still on the way there.
+  if (now.mono > start_limit(start_at)) {
+    tombstone(key, model::Reason::kTooLate, "the host heard of it too late");
+    return;
+  }
   Task task;
   task.run = order.run;
   task.spec = job->spec;
-  task.start_at = std::max(to_mono(order.start_at, now), now.mono);
+  task.start_at = start_at;
   tasks_.emplace(key, std::move(task));
 
   store::JournalPut put;

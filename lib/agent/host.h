@@ -2,7 +2,7 @@
 // Host: the attempts that this host was handed, from the claim to the committed end (RUNS.md 2-4
 // in short: accept durably before the start, start only what the applied state still shows, ask
 // the executor, report what it says, forget after the commit). Loop thread only; talks to the
-// executor through ExecClient and to the log through LogPipe.
+// executor through ExecClient and to the log through Replica.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agent/clock.h"
-#include "agent/log_pipe.h"
+#include "agent/replica.h"
 #include "base/result.h"
 #include "planner/state.h"
 #include "process/exec_client.h"
@@ -39,7 +39,7 @@ struct HostFacts {
 
 class Host {
  public:
-  Host(HostFacts facts, planner::State& state, LogPipe& log, Random& random)
+  Host(HostFacts facts, planner::State& state, Replica& log, Random& random)
       : facts_(std::move(facts)),
         files_(facts_.exec_state_dir),
         state_(state),
@@ -81,6 +81,9 @@ class Host {
   void set_spool_listener(std::function<void(const process::ExecSpoolFile&)> listener) {
     on_spool_ = std::move(listener);
   }
+
+  /// The state was replaced as a whole: compares its notes with it anew.
+  void start_over() { lose_executor(); }
 
   /// Ends every live attempt (the end of an ephemeral agent).
   void kill_all();
@@ -143,7 +146,7 @@ class Host {
   HostFacts facts_;
   process::RunFiles files_;
   planner::State& state_;
-  LogPipe& log_;
+  Replica& log_;
   Random& random_;
 
   std::optional<process::ExecClient> exec_;

@@ -66,10 +66,13 @@ Result<std::string> client_key(const std::string& dir, const std::string& name,
 
 Result<KeyRing> load_or_make_keys(const std::string& dir, const std::optional<AgentUser>& user) {
   KeyRing ring;
-  DC_TRY(ring.server, mesh::load_or_make_server_key(dir));
-  const std::string server_path = dir + "/server.key";
-  if (user && ::chown(server_path.c_str(), user->uid, user->gid) != 0) {
-    return fail_errno(ErrorCode::kIo, "cannot give " + server_path + " to the agent", errno);
+  DC_TRY(ring.server, mesh::load_or_make_key(dir, "server"));
+  DC_TRY(ring.mesh, mesh::load_or_make_key(dir, "mesh"));
+  for (const char* name : {"server", "mesh"}) {
+    const std::string path = dir + "/" + name + ".key";
+    if (user && ::chown(path.c_str(), user->uid, user->gid) != 0) {
+      return fail_errno(ErrorCode::kIo, "cannot give " + path + " to the agent", errno);
+    }
   }
   DC_TRY(ring.admin_public_key, client_key(dir, "admin", ring.server.public_key, kSameGroup));
   DC_TRY(ring.operator_public_key,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The key files of a host: server.key for the door, admin.key for who started the agent,
-// operator.key for the group distcron. Public halves lie beside them (*.pub), since the agent may
-// not read what is root's. Used at start, before privileges are given up.
+// The key files of a host: server.key for the door, mesh.key for the other members, admin.key for
+// who started the agent, operator.key for the group distcron. Public halves lie beside them
+// (*.pub), since the agent may not read what is root's. Used at start, before privileges are given
+// up.
 #pragma once
 
 #include <optional>
@@ -14,7 +15,8 @@
 namespace distcron::agent {
 
 struct KeyRing {
-  mesh::KeyPair server;
+  mesh::KeyPair server;  ///< Of the control door; the same on all members.
+  mesh::KeyPair mesh;    ///< Of this node alone, towards the other members.
   std::string admin_public_key;
   std::string operator_public_key;
 };

@@ -63,15 +63,18 @@ Status Agent::Sockets::open(const mesh::KeyPair& server, const std::vector<std::
 Result<ExitCause> Agent::run() {
   watch_clock(clock_fd_.get());
   now_ = clock_.read();
+  log_->begin_turn(now_);
   introduce();
   while (!stops_) {
     turn();
     if (disk_failed_) return ExitCause::kDiskError;
+    if (refusal_) return fail(*refusal_);
+    if (restarts_) break;
   }
-  static_cast<void>(::sd_notify(0, "STOPPING=1"));
-  if (options_.is_ephemeral) end_jobs();
+  if (!restarts_) static_cast<void>(::sd_notify(0, "STOPPING=1"));
+  if (options_.is_ephemeral && !restarts_) end_jobs();
   store_->stop();
-  return ExitCause::kSignal;
+  return restarts_ ? ExitCause::kRestart : ExitCause::kSignal;
 }
 
 void Agent::turn() {
@@ -80,15 +83,23 @@ void Agent::turn() {
   clock_guard_.observe(now_, is_clock_synchronised());
   if (clock_guard_.has_jumped()) scheduler_->wake();
 
+  log_->begin_turn(now_);
+  operations_->begin_turn(now_);
   on_signals();
   on_store();
+  fleet_->on_mesh(now_);
+  log_->on_timer();
+  fleet_->on_timer(now_);
+  if (fleet_->take_hosts_changed()) scheduler_->wake();
+  on_role();
   host_->on_executor(now_);
   on_control();
   sockets_->login->poll();
+  poll_joining();
   host_->on_timer(now_);
   operations_->on_timer(now_);
   if (crontabs_) crontabs_->on_timer(now_);
-  if (is_ready_) scheduler_->turn(now_, clock_guard_.is_trusted());
+  if (schedules()) scheduler_->turn(now_, clock_guard_.is_trusted());
   host_->propose_reports(now_);
   retain();
   log_->flush();
@@ -112,6 +123,12 @@ void Agent::wait_for_events() {
   for (void* socket : sockets_->control->sockets()) {
     items.push_back(zmq::pollitem_t{socket, 0, ZMQ_POLLIN, 0});
   }
+  if (joining_ && joining_->socket() != nullptr) {
+    items.push_back(zmq::pollitem_t{joining_->socket(), 0, ZMQ_POLLIN, 0});
+  }
+  for (void* socket : mesh_->sockets()) {
+    items.push_back(zmq::pollitem_t{socket, 0, ZMQ_POLLIN, 0});
+  }
   for (const auto& [fd, events] : sockets_->login->poll_fds()) {
     items.push_back(zmq::pollitem_t{nullptr, fd, events, 0});
   }
@@ -133,7 +150,10 @@ void Agent::arm_timer() {
   };
   sooner(host_->next_timer());
   sooner(operations_->next_timer());
-  if (is_ready_) sooner(scheduler_->next_timer(now_));
+  if (schedules()) sooner(scheduler_->next_timer(now_));
+  if (joining_) sooner(joining_->next_timer());
+  sooner(log_->next_timer());
+  sooner(fleet_->next_timer());
   if (crontabs_) sooner(crontabs_->next_timer());
   if (next) arm(timer_fd_.get(), *next);
 }
@@ -164,28 +184,71 @@ void Agent::on_signals() {
 }
 
 void Agent::on_store() {
-  for (store::Completion& completion : store_->take_completions()) {
-    if (const auto* durable = std::get_if<store::Durable>(&completion)) {
-      if (durable->fatal) {
-        fatal_ = durable->status.error().message;
-        disk_failed_ = true;
-      }
-      log_->on_durable(*durable);
-      scheduler_->wake();  // whatever was applied may make something due
-    } else if (const auto* written = std::get_if<store::StateWritten>(&completion)) {
-      if (written->fatal) {
-        fatal_ = written->status.error().message;
-        disk_failed_ = true;
-      }
-      log_->on_written(*written);
-    } else if (const auto* compacted = std::get_if<store::Compacted>(&completion)) {
-      if (compacted->fatal) {
-        fatal_ = compacted->status.error().message;
-        disk_failed_ = true;
-      }
-    } else if (auto* done = std::get_if<store::QueryDone>(&completion)) {
-      done->deliver();
-    }
+  for (store::Completion& completion : store_->take_completions())
+    on_completion(completion);
+  if (log_->corrupt()) stop_for(*log_->corrupt());
+}
+
+void Agent::on_completion(store::Completion& completion) {
+  const auto fatal = [this](const Status& status) {
+    fatal_ = status.error().message;
+    disk_failed_ = true;
+  };
+  if (const auto* durable = std::get_if<store::Durable>(&completion)) {
+    if (durable->fatal) fatal(durable->status);
+    log_->on_durable(*durable);
+    scheduler_->wake();  // whatever was applied may make something due
+  } else if (const auto* written = std::get_if<store::StateWritten>(&completion)) {
+    if (written->fatal) fatal(written->status);
+  } else if (auto* done = std::get_if<store::QueryDone>(&completion)) {
+    done->deliver();
+  } else if (const auto* compacted = std::get_if<store::Compacted>(&completion)) {
+    if (compacted->fatal) fatal(compacted->status);
+    log_->on_compacted(*compacted);
+  } else if (const auto* made = std::get_if<store::SnapshotMade>(&completion)) {
+    log_->on_snapshot_made(*made);
+  } else if (const auto* read = std::get_if<store::SnapshotRead>(&completion)) {
+    log_->on_snapshot_read(*read);
+  } else if (const auto* stored = std::get_if<store::PieceStored>(&completion)) {
+    if (stored->fatal) fatal(stored->status);
+    log_->on_piece_stored(*stored);
+  } else if (auto* installed = std::get_if<store::SnapshotInstalled>(&completion)) {
+    on_installed(*installed);
+  } else if (const auto* backed_up = std::get_if<store::BackedUp>(&completion)) {
+    operations_->on_backed_up(*backed_up);
+  }
+}
+
+/// The whole state came from another member: everything made from the old one is made anew.
+void Agent::on_installed(store::SnapshotInstalled& installed) {
+  state_ = planner::State([this](std::string_view name) { return find_zone(name); });
+  for (planner::Job& job : installed.loaded->jobs) {
+    if (Status loaded = state_.load_job(std::move(job)); !loaded) return stop_for(loaded.error());
+  }
+  load_state(*installed.loaded);
+  log_->on_installed(installed.index);
+  host_->start_over();
+  fleet_->refresh_peers();
+}
+
+void Agent::stop_for(const Error& error) {
+  if (!refusal_) refusal_ = error;
+}
+
+bool Agent::schedules() const {
+  return is_introduced_ && log_->is_scheduler();
+}
+
+/// What follows from a change of scheduler, term or members.
+void Agent::on_role() {
+  if (!log_->take_role_changed()) return;
+  fleet_->refresh_peers();
+  if (log_->is_scheduler()) scheduler_->wake();
+  const model::Node* self = state_.find_node(identity_.node_id);
+  const bool may_lead = self == nullptr || self->eligible;
+  if (may_lead != may_lead_) {
+    may_lead_ = may_lead;
+    log_->set_may_lead(may_lead);
   }
 }
 
@@ -193,7 +256,7 @@ void Agent::on_control() {
   for (const mesh::Incoming& incoming : sockets_->control->receive(kMessagesPerTurn)) {
     mesh::ControlServer* control = sockets_->control.get();
     const std::string peer = incoming.peer;
-    operations_->receive(incoming.user_id, incoming.bytes, now_,
+    operations_->receive(incoming.user_id, incoming.bytes, false,
                          [control, peer](std::string reply) {
                            // A client that has gone needs no answer.
                            static_cast<void>(control->send(peer, reply));
@@ -204,13 +267,16 @@ void Agent::on_control() {
 void Agent::on_order(const planner::Order& order) {
   if (host_) host_->on_order(order, now_);
   if (const auto* final_run = std::get_if<planner::RunFinal>(&order)) {
-    if (outbox_) outbox_->on_final(final_run->run);
+    // One host tells people: that of the run, else the scheduler's.
+    const std::int64_t node_id = final_run->run.node_id;
+    const bool tells = node_id == identity_.node_id || (node_id == 0 && log_->is_scheduler());
+    if (outbox_ && tells) outbox_->on_final(final_run->run);
     if (operations_) operations_->on_final(final_run->run);
   }
 }
 
 void Agent::retain() {
-  if (now_.mono < next_retain_) return;
+  if (now_.mono < next_retain_ || !schedules()) return;
   next_retain_ = now_.mono + kRetainEvery;
   const WallTime older_than = now_.wall - options_.keep_age;
   const std::int64_t per_job = options_.keep_runs;
@@ -222,19 +288,19 @@ void Agent::retain() {
       entry.at = now_.wall;
       entry.actor = "scheduler";
       entry.command = model::PruneRuns{*expired};
-      log_->propose(std::move(entry), [this, runs = *expired](const planner::Applied& applied) {
-        if (!applied.status) return;
-        for (const std::int64_t run_id : runs)
-          host_->remove_output(run_id);
-      });
+      log_->propose(
+          std::move(entry), [](const planner::Applied&) {}, Patience::kThisTerm);
     };
   });
 }
 
 void Agent::notify_status() {
+  // Alone it is ready when it has made its cluster; among others it answers at once.
+  if (!is_ready_) is_ready_ = is_introduced_ || !log_->is_alone();
   if (!is_ready_ || now_.mono < next_status_) return;
   next_status_ = now_.mono + kStatusEvery;
-  const std::string status = "READY=1\nWATCHDOG=1\nSTATUS=scheduler term " +
+  const std::string role = log_->is_scheduler() ? "scheduler" : "member";
+  const std::string status = "READY=1\nWATCHDOG=1\nSTATUS=" + role + " term " +
                              std::to_string(log_->term()) + ", " +
                              std::to_string(host_->live_count()) + " running";
   static_cast<void>(::sd_notify(0, status.c_str()));
@@ -247,7 +313,10 @@ void Agent::end_jobs() {
   while (host_->live_count() > 0 && now_.mono < until) {
     wait_for_events();
     now_ = clock_.read();
+    log_->begin_turn(now_);
     on_store();
+    fleet_->on_mesh(now_);
+    log_->on_timer();
     host_->on_executor(now_);
     host_->propose_reports(now_);
     log_->flush();

@@ -32,26 +32,60 @@ bool may_use(model::Role role, const wire::Operation& operation) {
   return static_cast<int>(role) >= static_cast<int>(operation.role);
 }
 
+namespace {
+
+/// Whether the job can run on no other host.
+bool is_pinned(const model::JobSpec& spec, const std::string& host) {
+  if (spec.on == host || spec.on == "name=" + host || spec.on == "host=" + host) return true;
+  return spec.origin_host == host && (spec.on.empty() || spec.managed);
+}
+
+}  // namespace
+
 bool may_touch(const Caller& caller, const model::JobSpec& spec) {
+  if (!caller.host.empty() && !is_pinned(spec, caller.host)) return false;
   if (!caller.jobs.empty() && !model::glob_match(caller.jobs, spec.name)) return false;
   if (caller.role != model::Role::kSelf) return true;
   return std::find(caller.run_as.begin(), caller.run_as.end(), spec.user) != caller.run_as.end();
 }
 
-void Operations::receive(const std::string& public_key, std::string_view bytes, const Now& now,
+void Call::answer_as(const wire::Reply& reply) const {
+  wire::Reply own = reply;
+  own.id = request_.id;
+  send_(own);
+}
+
+namespace {
+
+/// What is answered from this agent's own state, as it is: also without a majority.
+bool reads_as_it_is(wire::Op op) {
+  return op == wire::Op::kVersion || op == wire::Op::kWhoami || op == wire::Op::kClusterStatus ||
+         op == wire::Op::kClusterForceQuorum || op == wire::Op::kNodePing;
+}
+
+}  // namespace
+
+void Operations::receive(const std::string& public_key, std::string_view bytes, bool is_relayed,
                          const std::function<void(std::string)>& send) {
-  now_ = now;
   const auto way_back = [send](const wire::Reply& reply) { send(wire::encode(reply)); };
   auto request = wire::decode<wire::Request>(bytes);
   if (!request) {
-    Call(Caller{}, wire::Request{}, way_back).refuse(request.error());
+    Call(Caller{}, wire::Request{}, is_relayed, way_back).refuse(request.error());
     return;
   }
   const model::AccessKey* key = state_.find_key(public_key);
   const wire::Operation* operation = wire::find_operation(request->op);
   Caller caller;
-  if (key != nullptr) caller = Caller{key->name, key->role, key->run_as, key->jobs};
-  const Call call(std::move(caller), std::move(*request), way_back);
+  if (key != nullptr) {
+    caller = Caller{public_key, key->name, key->role, key->run_as, key->jobs, {}};
+  }
+  if (key != nullptr && !key->host.empty() && operation != nullptr) {
+    // Rules the jobs of its host, and looks at the rest.
+    const bool rules = operation->role != model::Role::kViewer && operation->self;
+    if (rules) caller.host = key->host;
+    if (!rules) caller.role = model::Role::kViewer;
+  }
+  const Call call(std::move(caller), std::move(*request), is_relayed, way_back);
   if (key == nullptr) {
     call.refuse(Error{ErrorCode::kDenied, "this key is not known here", 0,
                       "an admin adds it with: distcronctl key add NAME PUBLIC_KEY --role ROLE"});
@@ -73,7 +107,36 @@ void Operations::receive(const std::string& public_key, std::string_view bytes, 
                       {}});
     return;
   }
-  dispatch(*operation, call);
+  // Output lies on hosts: it can be read without a majority.
+  const bool reads_files = operation->op == wire::Op::kRunLogs && !log_.raft().has_quorum();
+  if (call.request().stale || reads_as_it_is(operation->op) || reads_files) {
+    dispatch(*operation, call);
+    return;
+  }
+  // Everything else sees what was acknowledged before it was asked, whichever member was.
+  log_.barrier([this, operation, call](const Status& reached) {
+    if (reached) {
+      dispatch(*operation, call);
+    } else {
+      call.refuse(reached.error());
+    }
+  });
+}
+
+void Operations::relay(const Call& call, std::int64_t node_id, Micros wait) {
+  fleet_.call(node_id, call.caller().public_key, wire::encode(call.request()), wait,
+              [call](const Result<std::string>& bytes) {
+                if (!bytes) {
+                  call.refuse(bytes.error());
+                  return;
+                }
+                const auto reply = wire::decode<wire::Reply>(*bytes);
+                if (reply) {
+                  call.answer_as(*reply);
+                } else {
+                  call.refuse(reply.error());
+                }
+              });
 }
 
 template <wire::Op op>
@@ -137,6 +200,36 @@ void Operations::dispatch(const wire::Operation& operation, const Call& call) {
       return serve<Op::kSettings>(call, &Operations::settings);
     case Op::kEvents:
       return serve<Op::kEvents>(call, &Operations::events);
+    case Op::kNodeList:
+      return serve<Op::kNodeList>(call, &Operations::node_list);
+    case Op::kNodeShow:
+      return serve<Op::kNodeShow>(call, &Operations::node_show);
+    case Op::kNodeSet:
+      return serve<Op::kNodeSet>(call, &Operations::node_set);
+    case Op::kNodeDrain:
+      return serve<Op::kNodeDrain>(call, &Operations::node_drain);
+    case Op::kNodeUndrain:
+      return serve<Op::kNodeUndrain>(call, &Operations::node_undrain);
+    case Op::kNodeRemove:
+      return serve<Op::kNodeRemove>(call, &Operations::node_remove);
+    case Op::kNodeJoinToken:
+      return serve<Op::kNodeJoinToken>(call, &Operations::node_join_token);
+    case Op::kNodeJoin:
+      return serve<Op::kNodeJoin>(call, &Operations::node_join);
+    case Op::kNodePing:
+      return serve<Op::kNodePing>(call, &Operations::node_ping);
+    case Op::kClusterPause:
+      return serve<Op::kClusterPause>(call, &Operations::cluster_pause);
+    case Op::kClusterResume:
+      return serve<Op::kClusterResume>(call, &Operations::cluster_resume);
+    case Op::kClusterStepdown:
+      return serve<Op::kClusterStepdown>(call, &Operations::cluster_stepdown);
+    case Op::kClusterBackup:
+      return serve<Op::kClusterBackup>(call, &Operations::cluster_backup);
+    case Op::kClusterForceQuorum:
+      return serve<Op::kClusterForceQuorum>(call, &Operations::cluster_force_quorum);
+    case Op::kClusterUpgrade:
+      return serve<Op::kClusterUpgrade>(call, &Operations::cluster_upgrade);
   }
 }
 
@@ -210,15 +303,18 @@ void Operations::propose(const Call& call, model::Command command, const std::st
     call.answer(reply);
     return;
   }
-  log_.propose(std::move(entry), [this, call, key](const planner::Applied& applied) {
-    conclude(call, key, [this, &applied](const Call& asked) {
-      if (!applied.status) {
-        asked.refuse(applied.status.error());
-      } else {
-        asked.answer(reply_of(applied, state_, now_.wall));
-      }
-    });
-  });
+  log_.propose(
+      std::move(entry),
+      [this, call, key](const planner::Applied& applied) {
+        conclude(call, key, [this, &applied](const Call& asked) {
+          if (!applied.status) {
+            asked.refuse(applied.status.error());
+          } else {
+            asked.answer(reply_of(applied, state_, now_.wall));
+          }
+        });
+      },
+      Patience::kClient);
 }
 
 Error Operations::no_such_job(const std::string& name) const {

@@ -15,8 +15,9 @@
 #include <vector>
 
 #include "agent/clock.h"
+#include "agent/fleet.h"
 #include "agent/host.h"
-#include "agent/log_pipe.h"
+#include "agent/replica.h"
 #include "planner/state.h"
 #include "store/store.h"
 #include "wire/codec.h"
@@ -26,10 +27,12 @@ namespace distcron::agent {
 
 /// Who asks, as the key says.
 struct Caller {
+  std::string public_key;
   std::string name;
   model::Role role = model::Role::kViewer;
   model::TextList run_as;
   std::string jobs;  ///< Glob; empty: all.
+  std::string host;  ///< Only jobs pinned to this host; empty: all.
 };
 
 /// One request under way. Copies share the way back; exactly one answer is given.
@@ -37,14 +40,22 @@ class Call {
  public:
   using Send = std::function<void(const wire::Reply& reply)>;
 
-  Call(Caller caller, wire::Request request, Send send)
-      : caller_(std::move(caller)), request_(std::move(request)), send_(std::move(send)) {}
+  Call(Caller caller, wire::Request request, bool is_relayed, Send send)
+      : caller_(std::move(caller)),
+        request_(std::move(request)),
+        is_relayed_(is_relayed),
+        send_(std::move(send)) {}
 
   [[nodiscard]] const Caller& caller() const { return caller_; }
 
   [[nodiscard]] const wire::Request& request() const { return request_; }
 
+  /// Came over another member, and goes no further.
+  [[nodiscard]] bool is_relayed() const { return is_relayed_; }
+
   void refuse(const Error& error) const;
+  /// Hands on another member's answer.
+  void answer_as(const wire::Reply& reply) const;
   void answer_bytes(std::string body) const;
 
   template <class Body>
@@ -55,10 +66,14 @@ class Call {
  private:
   Caller caller_;
   wire::Request request_;
+  bool is_relayed_ = false;
   Send send_;
 };
 
-/// What the handlers say about the agent itself.
+/// Gets what came of an attempt to join a cluster.
+using JoinDone = std::function<void(const Result<wire::NodeJoinReply>& reply)>;
+
+/// What the handlers say about the agent itself, and do to it.
 struct AgentFacts {
   std::string version;
   std::string node_name;
@@ -68,26 +83,39 @@ struct AgentFacts {
   std::string advertise;
   std::function<model::TextList()> warnings;
   planner::State::FindZone find_zone;
+  std::string storage_dir;
+  mesh::KeyPair server;  ///< Of the control doors of all members.
+  std::function<void(const wire::NodeJoinRequest& request, JoinDone done)> join;
+  std::function<Status()> force_quorum;
   std::function<void()> trust_clock;  ///< An admin says that the wall clock is right.
 };
 
 class Operations {
  public:
-  Operations(AgentFacts facts, planner::State& state, store::Store& store, LogPipe& log, Host& host,
-             Random& random)
+  Operations(AgentFacts facts, planner::State& state, store::Store& store, Replica& log, Host& host,
+             Fleet& fleet, Random& random)
       : facts_(std::move(facts)),
         state_(state),
         store_(store),
         log_(log),
         host_(host),
+        fleet_(fleet),
         random_(random) {}
 
   /// One request of the holder of `public_key`, in `bytes`; `send` gets one encoded wire::Reply.
-  void receive(const std::string& public_key, std::string_view bytes, const Now& now,
+  /// `is_relayed`: another member has passed it on.
+  void receive(const std::string& public_key, std::string_view bytes, bool is_relayed,
                const std::function<void(std::string)>& send);
+  /// A host with a token asks to join. Only where the scheduler is.
+  void join(const wire::JoinRequest& request, const std::string& token_hash,
+            const std::function<void(const wire::JoinReply&)>& answer);
+
+  void begin_turn(const Now& now) { now_ = now; }
 
   /// A run came to its end: answers who waits for it.
   void on_final(const model::Run& run);
+  /// A backup is there, or has failed.
+  void on_backed_up(const store::BackedUp& backed_up);
   /// Answers long polls that are ripe.
   void on_timer(const Now& now);
   [[nodiscard]] std::optional<MonoTime> next_timer() const;
@@ -98,6 +126,9 @@ class Operations {
   using Found = std::function<void(const Call&, const model::Run&)>;
 
   void dispatch(const wire::Operation& operation, const Call& call);
+  [[nodiscard]] wire::StatusReply own_status() const;
+  /// Lets another member answer; refuses when it does not within `wait`.
+  void relay(const Call& call, std::int64_t node_id, Micros wait);
   template <wire::Op op>
   void serve(const Call& call,
              void (Operations::*handler)(const Call&,
@@ -136,6 +167,25 @@ class Operations {
   void key_remove(const Call& call, const wire::NameRequest& request);
   void settings(const Call& call, const wire::SettingRequest& request);
   void events(const Call& call, const wire::EventsRequest& request);
+  void cluster_pause(const Call& call, const wire::PauseRequest& request);
+  void cluster_resume(const Call& call, const wire::Empty& request);
+  void cluster_stepdown(const Call& call, const wire::StepdownRequest& request);
+  void cluster_backup(const Call& call, const wire::BackupRequest& request);
+  void cluster_force_quorum(const Call& call, const wire::ForceQuorumRequest& request);
+  void cluster_upgrade(const Call& call, const wire::Empty& request);
+  // nodes
+  void node_list(const Call& call, const wire::Empty& request);
+  void node_show(const Call& call, const wire::NameRequest& request);
+  void node_set(const Call& call, const wire::NodeSetRequest& request);
+  void node_drain(const Call& call, const wire::NodeDrainRequest& request);
+  void node_undrain(const Call& call, const wire::NameRequest& request);
+  void node_remove(const Call& call, const wire::NodeRemoveRequest& request);
+  void node_join_token(const Call& call, const wire::JoinTokenRequest& request);
+  void node_join(const Call& call, const wire::NodeJoinRequest& request);
+  void node_ping(const Call& call, const wire::NodePingRequest& request);
+  /// By name or id; kNotFound with near names. Lives until the next apply.
+  [[nodiscard]] Result<const planner::Node*> resolve_node(const std::string& name) const;
+  [[nodiscard]] wire::NodeItem node_item(const planner::Node& node) const;
 
   /// The jobs that `targets` names and the caller may touch; kNotFound for a name that is none.
   [[nodiscard]] Result<std::vector<const planner::Job*>> resolve(
@@ -175,13 +225,16 @@ class Operations {
   AgentFacts facts_;
   planner::State& state_;
   store::Store& store_;
-  LogPipe& log_;
+  Replica& log_;
   Host& host_;
+  Fleet& fleet_;
   Random& random_;
   Now now_;  ///< Of the turn.
   std::list<WaitPoll> wait_polls_;
   std::list<LogPoll> log_polls_;
-  std::map<std::string, std::vector<Call>> under_way_;  ///< By request key; the repetitions.
+  std::map<std::uint64_t, Call> backups_;                 ///< Being made, by tag.
+  std::map<std::string, store::StateCopy> backup_files_;  ///< Being fetched.
+  std::map<std::string, std::vector<Call>> under_way_;    ///< By request key; the repetitions.
 };
 
 /// May a key of `role` use this operation at all?

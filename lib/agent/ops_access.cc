@@ -22,40 +22,6 @@ void Operations::whoami(const Call& call, const wire::Empty& request) {
                                 call.caller().run_as});
 }
 
-void Operations::cluster_status(const Call& call, const wire::Empty& request) {
-  static_cast<void>(request);
-  wire::StatusReply out;
-  out.name = state_.cluster().name;
-  out.scheduler = wire::SchedulerItem{facts_.node_id, facts_.node_name};
-  out.term = log_.term();
-  out.quorum = true;
-  out.version = facts_.version;
-  out.jobs = static_cast<std::int64_t>(state_.job_count());
-  for (const model::Run* run : state_.live_runs()) {
-    if (run->state == model::RunState::kRunning) ++out.running;
-    if (run->state == model::RunState::kQueued) ++out.queued;
-  }
-  for (const planner::Job* job : state_.jobs_by_name()) {
-    if (job->failures > 0) ++out.failing;
-  }
-  for (const planner::Node& node : state_.nodes()) {
-    wire::NodeItem item;
-    item.id = node.id;
-    item.name = node.name;
-    item.state = node.id == facts_.node_id ? "alive" : "left";
-    item.role = "voter";
-    item.address = node.address;
-    item.version = node.version;
-    if (node.id == facts_.node_id) item.running = out.running;
-    out.nodes.push_back(std::move(item));
-  }
-  if (const auto& hello = host_.hello()) {
-    out.cgroup = hello->has_cgroup ? "cgroup2" : "process-group: " + hello->fallback_reason;
-  }
-  out.warnings = facts_.warnings();
-  call.answer(out);
-}
-
 void Operations::key_list(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
   call.answer(wire::KeyList{state_.keys()});
@@ -106,6 +72,8 @@ void Operations::settings(const Call& call, const wire::SettingRequest& request)
   wire::SettingList out;
   std::map<std::string, std::string> known = state_.settings();
   known.emplace("tz", default_tz());
+  known.emplace("name", state_.cluster().name);
+  known.emplace("voters", std::to_string(state_.wanted_voters()));
   for (const auto& [key, value] : known) {
     if (request.key.empty() || request.key == key) out.items.push_back({key, value});
   }

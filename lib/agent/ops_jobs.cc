@@ -244,7 +244,7 @@ void Operations::job_list(const Call& call, const wire::ListRequest& request) {
   }
   if (!request.node.empty() && !node) {
     call.refuse(Error{ErrorCode::kNotFound, "no node named \"" + request.node + "\"", 0,
-                      "all nodes: distcronctl cluster status"});
+                      "all nodes: distcronctl node list"});
     return;
   }
   wire::JobList out;

@@ -9,6 +9,7 @@ namespace distcron::agent {
 
 namespace {
 
+constexpr Millis kRelayWait{3'000};
 constexpr Millis kPollMax{30'000};
 constexpr std::int64_t kPieceMax = 1 << 20;
 constexpr std::int64_t kTailScanMax = 8 << 20;  // how far back `-n LINES` looks
@@ -46,6 +47,11 @@ void Operations::run_logs(const Call& call, const wire::LogsRequest& request) {
     return;
   }
   with_run(call, request.run, [this, request](const Call& asked, const model::Run& run) {
+    const bool is_elsewhere = run.node_id > 0 && run.node_id != facts_.node_id;
+    if (is_elsewhere && !asked.is_relayed()) {
+      relay(asked, run.node_id, Millis(request.wait_ms) + kRelayWait);
+      return;
+    }
     const bool live = !model::is_final(run.state);
     const bool waits = request.wait_ms > 0 && live && log_polls_.size() < kPollsMax;
     if (try_logs(asked, request, run, !waits)) return;

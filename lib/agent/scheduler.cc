@@ -24,6 +24,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   situation.term = log_.term();
   situation.capacity = capacity_;
   situation.clock_trusted = clock_trusted;
+  situation.nodes = situations_();
   planner::Plan plan = state_.due(situation);
   wake_at_ = plan.wake_at;
   if (!plan.decide) return;
@@ -33,14 +34,17 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   entry.actor = "scheduler";
   entry.command = std::move(*plan.decide);
   const MonoTime again = now.mono + kRetryPause;
-  log_.propose(std::move(entry), [this, again](const planner::Applied& applied) {
-    under_way_ = false;
-    if (applied.status) {
-      look_ = true;
-    } else {
-      retry_at_ = again;
-    }
-  });
+  log_.propose(
+      std::move(entry),
+      [this, again](const planner::Applied& applied) {
+        under_way_ = false;
+        if (applied.status) {
+          look_ = true;
+        } else {
+          retry_at_ = again;
+        }
+      },
+      Patience::kThisTerm);
 }
 
 std::optional<MonoTime> Scheduler::next_timer(const Now& now) const {

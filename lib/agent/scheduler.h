@@ -3,18 +3,24 @@
 // the host that leads. Loop thread only.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "agent/clock.h"
-#include "agent/log_pipe.h"
+#include "agent/replica.h"
 #include "planner/state.h"
 
 namespace distcron::agent {
 
 class Scheduler {
  public:
-  Scheduler(planner::State& state, LogPipe& log, std::int64_t capacity)
-      : state_(state), log_(log), capacity_(capacity) {}
+  /// How the members are.
+  using Situations = std::function<std::vector<planner::HostSituation>()>;
+
+  Scheduler(planner::State& state, Replica& log, std::int64_t capacity, Situations situations)
+      : state_(state), log_(log), capacity_(capacity), situations_(std::move(situations)) {}
 
   /// Something was applied or the clock jumped: look again this turn.
   void wake() { look_ = true; }
@@ -25,8 +31,9 @@ class Scheduler {
 
  private:
   planner::State& state_;
-  LogPipe& log_;
+  Replica& log_;
   std::int64_t capacity_;
+  Situations situations_;
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;

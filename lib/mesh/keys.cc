@@ -137,14 +137,14 @@ Status save_key_file(const std::string& path, const KeyFile& key, mode_t mode, g
   return write_file(path, format_key_file(key), mode, group);
 }
 
-Result<KeyPair> load_or_make_server_key(const std::string& dir) {
-  const std::string path = dir + "/server.key";
+Result<KeyPair> load_or_make_key(const std::string& dir, const std::string& name) {
+  const std::string path = dir + "/" + name + ".key";
   if (::access(path.c_str(), F_OK) == 0) {
     DC_TRY(const KeyFile key, load_key_file(path));
     return KeyPair{key.public_key, key.secret_key};
   }
   DC_TRY(const KeyPair pair, make_key_pair());
-  DC_CHECK_OK(save_key_file(path, KeyFile{"server", pair.public_key, pair.secret_key, {}}, 0600,
+  DC_CHECK_OK(save_key_file(path, KeyFile{name, pair.public_key, pair.secret_key, {}}, 0600,
                             static_cast<gid_t>(-1)));
   return pair;
 }

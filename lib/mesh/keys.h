@@ -42,8 +42,8 @@ struct KeyFile {
 [[nodiscard]] Status save_key_file(const std::string& path, const KeyFile& key, mode_t mode,
                                    gid_t group);
 
-/// The control door's own pair in DIR/server.key (0600); made when it is missing.
-[[nodiscard]] Result<KeyPair> load_or_make_server_key(const std::string& dir);
+/// A pair of the agent's own in DIR/NAME.key (0600); made when it is missing.
+[[nodiscard]] Result<KeyPair> load_or_make_key(const std::string& dir, const std::string& name);
 
 /// The places where distcronctl looks for a key, first wins (the first that is readable).
 struct KeyPlaces {

@@ -17,6 +17,8 @@ struct NodeItem {
   std::int64_t lag_entries = 0;
   double clock_offset_ms = 0;
   double rtt_ms = 0;
+  TextMap labels;
+  bool draining = false;  ///< Also where `state` says suspect or dead.
 };
 
 DC_VISIT(NodeItem, m) {
@@ -30,6 +32,8 @@ DC_VISIT(NodeItem, m) {
   visit(Field{"lag_entries", "entries behind"}, m.lag_entries);
   visit(Field{"clock_offset_ms", "clock offset"}, m.clock_offset_ms);
   visit(Field{"rtt_ms", "round trip"}, m.rtt_ms);
+  visit(Field{"labels", "labels"}, m.labels);
+  visit(Field{"draining", "whether it takes no new runs"}, m.draining);
 }
 
 struct SchedulerItem {
@@ -55,6 +59,8 @@ struct StatusReply {
   std::int64_t failing = 0;
   std::string cgroup;  ///< How jobs are contained: cgroup2, or process-group with a reason.
   TextList warnings;   ///< Empty: healthy; each is a sentence.
+  bool paused = false;
+  std::optional<WallTime> paused_until;  ///< Unset while paused: until somebody resumes.
 };
 
 DC_VISIT(StatusReply, m) {
@@ -70,6 +76,8 @@ DC_VISIT(StatusReply, m) {
   visit(Field{"failing", "failing jobs"}, m.failing);
   visit(Field{"cgroup", "containment"}, m.cgroup);
   visit(Field{"warnings", "warnings"}, m.warnings);
+  visit(Field{"paused", "whether slots are skipped"}, m.paused);
+  visit(Field{"paused_until", "until when"}, m.paused_until);
 }
 
 struct VersionReply {

@@ -31,6 +31,7 @@ struct ChangeItem {
   std::optional<std::int64_t> run_id;
   std::optional<WallTime> next_at;
   std::int32_t live_runs = 0;
+  std::optional<std::int64_t> node_id;
 };
 
 DC_VISIT(ChangeItem, m) {
@@ -40,6 +41,7 @@ DC_VISIT(ChangeItem, m) {
   visit(Field{"run_id", "run"}, m.run_id);
   visit(Field{"next_at", "next slot"}, m.next_at);
   visit(Field{"live_runs", "runs alive"}, m.live_runs);
+  visit(Field{"node_id", "node"}, m.node_id);
 }
 
 /// Answer of every changing operation.

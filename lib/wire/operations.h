@@ -9,6 +9,7 @@
 
 #include "model/enums.h"
 #include "wire/access_messages.h"
+#include "wire/node_messages.h"
 #include "wire/poll_messages.h"
 
 namespace distcron::wire {
@@ -38,6 +39,21 @@ enum class Op : std::int32_t {
   kKeyRemove,
   kSettings,
   kEvents,
+  kNodeList,
+  kNodeShow,
+  kNodeSet,
+  kNodeDrain,
+  kNodeUndrain,
+  kNodeRemove,
+  kNodeJoinToken,
+  kNodeJoin,
+  kNodePing,
+  kClusterPause,
+  kClusterResume,
+  kClusterStepdown,
+  kClusterBackup,
+  kClusterForceQuorum,
+  kClusterUpgrade,
 };
 
 struct Operation {
@@ -72,8 +88,23 @@ inline constexpr std::array kOperations = {
     Operation{Op::kKeyRemove, "key.remove", model::Role::kAdmin, true, false},
     Operation{Op::kSettings, "settings", model::Role::kAdmin, true, false},
     Operation{Op::kEvents, "events", model::Role::kViewer, false, false},
+    Operation{Op::kNodeList, "node.list", model::Role::kViewer, false, true},
+    Operation{Op::kNodeShow, "node.show", model::Role::kViewer, false, true},
+    Operation{Op::kNodeSet, "node.set", model::Role::kAdmin, true, false},
+    Operation{Op::kNodeDrain, "node.drain", model::Role::kOperator, true, false},
+    Operation{Op::kNodeUndrain, "node.undrain", model::Role::kOperator, true, false},
+    Operation{Op::kNodeRemove, "node.remove", model::Role::kAdmin, true, false},
+    Operation{Op::kNodeJoinToken, "node.join_token", model::Role::kAdmin, true, false},
+    Operation{Op::kNodeJoin, "node.join", model::Role::kAdmin, true, false},
+    Operation{Op::kNodePing, "node.ping", model::Role::kViewer, false, false},
+    Operation{Op::kClusterPause, "cluster.pause", model::Role::kOperator, true, false},
+    Operation{Op::kClusterResume, "cluster.resume", model::Role::kOperator, true, false},
+    Operation{Op::kClusterStepdown, "cluster.stepdown", model::Role::kOperator, true, false},
+    Operation{Op::kClusterBackup, "cluster.backup", model::Role::kAdmin, false, false},
+    Operation{Op::kClusterForceQuorum, "cluster.force_quorum", model::Role::kAdmin, true, false},
+    Operation{Op::kClusterUpgrade, "cluster.upgrade", model::Role::kViewer, false, false},
 };
-static_assert(kOperations.size() == static_cast<std::size_t>(Op::kEvents));
+static_assert(kOperations.size() == static_cast<std::size_t>(Op::kClusterUpgrade));
 
 /// nullptr for a number that is none.
 [[nodiscard]] constexpr const Operation* find_operation(std::int32_t number) {
@@ -116,6 +147,21 @@ DC_OP(kKeyAdd, KeyRequest, ChangeReply);
 DC_OP(kKeyRemove, NameRequest, ChangeReply);
 DC_OP(kSettings, SettingRequest, SettingList);
 DC_OP(kEvents, EventsRequest, EventList);
+DC_OP(kNodeList, Empty, NodeList);
+DC_OP(kNodeShow, NameRequest, NodeShowReply);
+DC_OP(kNodeSet, NodeSetRequest, ChangeReply);
+DC_OP(kNodeDrain, NodeDrainRequest, ChangeReply);
+DC_OP(kNodeUndrain, NameRequest, ChangeReply);
+DC_OP(kNodeRemove, NodeRemoveRequest, ChangeReply);
+DC_OP(kNodeJoinToken, JoinTokenRequest, JoinTokenReply);
+DC_OP(kNodeJoin, NodeJoinRequest, NodeJoinReply);
+DC_OP(kNodePing, NodePingRequest, NodePingReply);
+DC_OP(kClusterPause, PauseRequest, ChangeReply);
+DC_OP(kClusterResume, Empty, ChangeReply);
+DC_OP(kClusterStepdown, StepdownRequest, ChangeReply);
+DC_OP(kClusterBackup, BackupRequest, BackupReply);
+DC_OP(kClusterForceQuorum, ForceQuorumRequest, ChangeReply);
+DC_OP(kClusterUpgrade, Empty, UpgradeReply);
 #undef DC_OP
 
 }  // namespace distcron::wire

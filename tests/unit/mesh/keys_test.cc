@@ -114,8 +114,8 @@ TEST_SUITE("mesh") {
   TEST_CASE("the server's key is made once and kept") {
     const test::TempDir temp;
 
-    const auto made = load_or_make_server_key(temp.path());
-    const auto kept = load_or_make_server_key(temp.path());
+    const auto made = load_or_make_key(temp.path(), "server");
+    const auto kept = load_or_make_key(temp.path(), "server");
 
     REQUIRE(made.has_value());
     REQUIRE(kept.has_value());

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages between members.
+#include "agent/fleet.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/codec.h"
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr int kMessagesPerTurn = 1'000;
+constexpr Micros kJoinWait{10'000'000};
+
+Error error_of(const wire::PeerReply& reply) {
+  return Error{static_cast<ErrorCode>(reply.code - 1), reply.message, 0, reply.hint};
+}
+
+void put_error(wire::PeerReply& reply, const Error& error) {
+  reply.code = static_cast<std::int32_t>(error.code) + 1;
+  reply.message = error.message;
+  reply.hint = error.hint;
+}
+
+wire::JoinReply refused_join(const Error& error) {
+  wire::JoinReply reply;
+  reply.code = static_cast<std::int32_t>(error.code) + 1;
+  reply.message = error.message;
+  reply.hint = error.hint;
+  return reply;
+}
+
+}  // namespace
+
+// --- Link ----------------------------------------------------------------------------------------
+
+void Fleet::send(const consensus::Message& message) {
+  const bool is_bulk = message.kind == consensus::MessageKind::kSnapshotChunk;
+  // Lost messages are what consensus expects.
+  static_cast<void>(mesh_.send(message.to, is_bulk ? mesh::PeerKind::kChunk : mesh::PeerKind::kRaft,
+                               consensus::encode_message(message), 0));
+}
+
+void Fleet::forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry) {
+  wire::PeerRequest request;
+  request.ask = static_cast<std::int32_t>(wire::PeerAsk::kPropose);
+  request.bytes = entry;
+  Call call;
+  call.give_up = now_.mono + Replica::kForwardWait;
+  call.propose_tag = tag;
+  ask(to, request, std::move(call));
+}
+
+void Fleet::answer(consensus::NodeId to, std::uint64_t tag, const Result<std::int64_t>& index,
+                   consensus::Term term) {
+  wire::PeerReply out;
+  if (index) {
+    out.index = *index;
+    out.term = term;
+  } else {
+    put_error(out, index.error());
+  }
+  reply(to, tag, out);
+}
+
+// --- asking --------------------------------------------------------------------------------------
+
+void Fleet::ask(consensus::NodeId to, const wire::PeerRequest& request, Call call) {
+  const std::uint64_t id = ++next_call_;
+  if (call.done || call.propose_tag != 0) calls_.emplace(id, std::move(call));
+  // What cannot go now is found to be unanswered.
+  static_cast<void>(mesh_.send(to, mesh::PeerKind::kRequest, wire::encode(request), id));
+}
+
+void Fleet::call(consensus::NodeId to, const std::string& public_key, const std::string& bytes,
+                 Micros wait, Answered done) {
+  wire::PeerRequest request;
+  request.ask = static_cast<std::int32_t>(wire::PeerAsk::kCall);
+  request.public_key = public_key;
+  request.bytes = bytes;
+  Call call;
+  call.done = std::move(done);
+  call.give_up = now_.mono + wait;
+  ask(to, request, std::move(call));
+}
+
+void Fleet::reply(consensus::NodeId to, std::uint64_t id, const wire::PeerReply& reply) {
+  static_cast<void>(mesh_.send(to, mesh::PeerKind::kReply, wire::encode(reply), id));
+}
+
+void Fleet::on_reply(std::uint64_t id, const wire::PeerReply& reply) {
+  auto found = calls_.extract(id);
+  if (found.empty()) return;
+  Call& call = found.mapped();
+  if (call.propose_tag != 0) {
+    if (reply.code != 0) {
+      replica_->on_forwarded(call.propose_tag, fail(error_of(reply)), 0);
+    } else {
+      replica_->on_forwarded(call.propose_tag, reply.index, reply.term);
+    }
+  } else if (reply.code != 0) {
+    call.done(fail(error_of(reply)));
+  } else {
+    call.done(reply.bytes);
+  }
+}
+
+// --- being asked ---------------------------------------------------------------------------------
+
+void Fleet::on_mesh(const Now& now) {
+  now_ = now;
+  for (const mesh::PeerMessage& message :
+       mesh_.receive(mesh::MeshTime{now.mono, now.wall}, kMessagesPerTurn)) {
+    switch (message.kind) {
+      case mesh::PeerKind::kRaft:
+      case mesh::PeerKind::kChunk: {
+        auto decoded = consensus::decode_message(message.bytes);
+        // Who sent it is what the mesh proved, never what it says.
+        if (decoded && decoded->from == message.from) replica_->receive(std::move(*decoded));
+        break;
+      }
+      case mesh::PeerKind::kRequest: {
+        const auto request = wire::decode<wire::PeerRequest>(message.bytes);
+        if (request) on_request(message.from, message.id, *request);
+        break;
+      }
+      case mesh::PeerKind::kReply: {
+        const auto answer = wire::decode<wire::PeerReply>(message.bytes);
+        if (answer) on_reply(message.id, *answer);
+        break;
+      }
+      case mesh::PeerKind::kJoin:
+        on_guest(message);
+        break;
+      case mesh::PeerKind::kJoinReply:
+      case mesh::PeerKind::kPing:
+      case mesh::PeerKind::kPong:
+      case mesh::PeerKind::kCredit:
+        break;  // the mesh's own
+    }
+  }
+}
+
+void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::PeerRequest& request) {
+  const auto answer_bytes = [this, from, id](std::string bytes) {
+    wire::PeerReply out;
+    out.bytes = std::move(bytes);
+    reply(from, id, out);
+  };
+  switch (static_cast<wire::PeerAsk>(request.ask)) {
+    case wire::PeerAsk::kPropose:
+      replica_->receive_forward(from, id, request.bytes);
+      return;
+    case wire::PeerAsk::kCall:
+      on_call_(request.public_key, request.bytes, answer_bytes);
+      return;
+    case wire::PeerAsk::kReport:
+      note_report(from, request.bytes);
+      return;
+    case wire::PeerAsk::kJoin:
+      join_here(request.bytes, request.public_key, answer_bytes);
+      return;
+  }
+  wire::PeerReply out;
+  put_error(out, Error{ErrorCode::kInvalid, "this member does not know what it is asked for", 0,
+                       "the agents are of different versions"});
+  reply(from, id, out);
+}
+
+void Fleet::join_here(const std::string& bytes, const std::string& token, const Answer& answer) {
+  const auto request = wire::decode<wire::JoinRequest>(bytes);
+  if (!request) {
+    answer(wire::encode(refused_join(request.error())));
+    return;
+  }
+  if (!replica_->is_scheduler()) {
+    answer(wire::encode(refused_join(
+        Error{ErrorCode::kUnavailable, "the cluster has no scheduler now; try again", 0, {}})));
+    return;
+  }
+  on_join_(*request, token,
+           [answer](const wire::JoinReply& reply) { answer(wire::encode(reply)); });
+}
+
+void Fleet::on_guest(const mesh::PeerMessage& message) {
+  const auto back = [this, way_back = message.way_back](std::string answer) {
+    static_cast<void>(mesh_.reply_to_guest(way_back, answer));  // who has gone asks again
+  };
+  const consensus::NodeId leader = replica_->raft().leader();
+  if (replica_->is_scheduler() || leader == 0 || leader == facts_.self) {
+    join_here(message.bytes, message.guest, back);
+    return;
+  }
+  wire::PeerRequest request;
+  request.ask = static_cast<std::int32_t>(wire::PeerAsk::kJoin);
+  request.public_key = message.guest;
+  request.bytes = message.bytes;
+  Call call;
+  call.give_up = now_.mono + kJoinWait;
+  call.done = [back](const Result<std::string>& answer) {
+    back(answer ? *answer : wire::encode(refused_join(answer.error())));
+  };
+  ask(leader, request, std::move(call));
+}
+
+// --- who is there --------------------------------------------------------------------------------
+
+void Fleet::refresh_peers() {
+  std::vector<mesh::Peer> peers;
+  const auto add = [this, &peers](const model::Node& node) {
+    if (node.id == facts_.self || node.mesh_keys.empty()) return;
+    const bool is_known = std::any_of(peers.begin(), peers.end(), [&node](const mesh::Peer& peer) {
+      return peer.node_id == node.id;
+    });
+    if (!is_known) peers.push_back(mesh::Peer{node.id, node.mesh_keys, node.mesh_addresses});
+  };
+  for (const model::Node& node : state_.nodes())
+    add(node);
+  // Until the log has told who is a member, those that the join named are.
+  if (state_.find_node(facts_.self) == nullptr) {
+    for (const model::Node& node : facts_.first_members)
+      add(node);
+  }
+  std::vector<std::string> guests;
+  for (const model::JoinToken& token : state_.tokens()) {
+    if (token.uses_left > 0 && token.expires_at > now_.wall) guests.push_back(token.hash);
+  }
+  if (guests != guests_) {
+    guests_ = guests;
+    mesh_.set_guests(guests_);
+  }
+  if (peers == peers_) return;
+  peers_ = std::move(peers);
+  mesh_.set_peers(peers_);
+}
+
+std::optional<mesh::PeerState> Fleet::peer_state(consensus::NodeId id) const {
+  for (const mesh::PeerState& peer : mesh_.peer_states()) {
+    if (peer.node_id == id) return peer;
+  }
+  return std::nullopt;
+}
+
+bool Fleet::is_reachable(consensus::NodeId id) const {
+  const auto peer = peer_state(id);
+  return peer && peer->is_connected;
+}
+
+void Fleet::note_report(consensus::NodeId from, const std::string& bytes) {
+  auto said = wire::decode<wire::HostState>(bytes);
+  if (!said) return;
+  Seen& seen = seen_[from];
+  if (seen.life != said->life || !seen.heard_at ||
+      now_.mono - *seen.heard_at > facts_.suspect_after) {
+    seen.alive_since = now_.mono;
+  }
+  seen.life = said->life;
+  seen.heard_at = now_.mono;
+  seen.said = std::move(*said);
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the members are, and what the scheduler does about it once a second.
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "agent/fleet.h"
+#include "wire/codec.h"
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr Seconds kEvery{1};
+constexpr Micros kHoldMin{10'000'000};
+constexpr Micros kHoldMax{600'000'000};
+constexpr Micros kLossesCount{1'800'000'000};  // losses of the role older than this are forgiven
+constexpr Micros kTransferPause{30'000'000};
+constexpr Micros kBackOffMin{60'000'000};
+constexpr Micros kBackOffMax{600'000'000};
+constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more shall not schedule
+
+Micros magnitude(Micros span) {
+  return span < Micros(0) ? -span : span;
+}
+
+double to_ms(Micros span) {
+  return static_cast<double>(span.count()) / 1'000.0;
+}
+
+}  // namespace
+
+void Fleet::on_timer(const Now& now) {
+  now_ = now;
+  mesh_.on_timer(mesh::MeshTime{now.mono, now.wall});
+  watch_leader();
+  for (auto at = calls_.begin(); at != calls_.end();) {
+    if (at->second.give_up > now.mono) {
+      ++at;
+      continue;
+    }
+    const Answered done = std::move(at->second.done);
+    at = calls_.erase(at);
+    if (done) done(fail(ErrorCode::kUnavailable, "the other member does not answer"));
+  }
+  if (now.mono < next_second_) return;
+  next_second_ = now.mono + kEvery;
+  refresh_peers();  // tokens run out
+  report();
+  watch_hosts();
+  if (replica_->is_scheduler()) lead();
+}
+
+/// Every member tells the leader how it is; the leader notes itself.
+void Fleet::report() {
+  wire::HostState state = own_state_();
+  state.life = facts_.life;
+  const consensus::NodeId leader = replica_->raft().leader();
+  if (leader == facts_.self) {
+    note_report(facts_.self, wire::encode(state));
+  } else if (leader != 0) {
+    wire::PeerRequest request;
+    request.ask = static_cast<std::int32_t>(wire::PeerAsk::kReport);
+    request.bytes = wire::encode(state);
+    ask(leader, request, Call{});
+  }
+}
+
+/// Notes who lost the role without handing it over: such a member waits longer to get it back.
+void Fleet::watch_leader() {
+  const consensus::NodeId leader = replica_->raft().leader();
+  const bool leads = replica_->is_scheduler();
+  if (leads && !leads_) {
+    leads_since_ = now_.mono;
+    for (auto& [id, seen] : seen_)
+      seen.heard_at.reset();
+  }
+  leads_ = leads;
+  if (leader == 0 || leader == last_leader_) return;
+  if (last_leader_ != 0 && handed_to_ != leader && leader > last_leader_) {
+    losses_[last_leader_].push_back(now_.mono);
+  }
+  handed_to_ = 0;
+  last_leader_ = leader;
+}
+
+void Fleet::watch_hosts() {
+  if (!leads_) return;
+  std::vector<planner::HostSituation> now = situations(now_);
+  const bool same =
+      std::equal(now.begin(), now.end(), last_situations_.begin(), last_situations_.end(),
+                 [](const planner::HostSituation& a, const planner::HostSituation& b) {
+                   return a.node_id == b.node_id && a.is_alive == b.is_alive &&
+                          a.is_clock_ok == b.is_clock_ok && a.capacity == b.capacity;
+                 });
+  if (same) return;
+  last_situations_ = std::move(now);
+  hosts_changed_ = true;
+}
+
+Micros Fleet::hold_of(consensus::NodeId id) const {
+  const auto found = losses_.find(id);
+  if (found == losses_.end()) return kHoldMin;
+  const auto recent = std::count_if(found->second.begin(), found->second.end(),
+                                    [this](MonoTime at) { return now_.mono - at < kLossesCount; });
+  Micros hold = kHoldMin;
+  for (std::ptrdiff_t i = 1; i < recent && hold < kHoldMax; ++i)
+    hold *= 2;
+  return std::min(hold, kHoldMax);
+}
+
+std::optional<MonoTime> Fleet::last_heard(consensus::NodeId id) const {
+  std::optional<MonoTime> at;
+  for (const consensus::PeerView& peer : replica_->raft().peers()) {
+    if (peer.id == id) at = peer.heard_at;
+  }
+  const auto seen = seen_.find(id);
+  if (seen != seen_.end() && seen->second.heard_at && (!at || *at < *seen->second.heard_at)) {
+    at = seen->second.heard_at;
+  }
+  return at;
+}
+
+bool Fleet::is_clock_good(consensus::NodeId id) const {
+  const auto seen = seen_.find(id);
+  if (seen != seen_.end() && seen->second.heard_at && !seen->second.said.clock_ok) return false;
+  const auto peer = peer_state(id);
+  return !peer || !peer->clock_offset || magnitude(*peer->clock_offset) <= kClockMax;
+}
+
+MembershipFacts Fleet::membership_facts() const {
+  const consensus::Raft& raft = replica_->raft();
+  MembershipFacts facts;
+  facts.self = facts_.self;
+  facts.config = raft.config();
+  facts.voters_setting = state_.wanted_voters();
+  facts.since_swap = now_.mono - last_swap_;
+  for (const model::Node& node : state_.nodes()) {
+    MemberFacts member;
+    member.id = node.id;
+    member.rank = node.rank;
+    member.is_standby = node.kind == model::MemberKind::kStandby;
+    member.is_witness = node.kind == model::MemberKind::kWitness;
+    member.is_draining = node.state == model::NodeState::kDraining;
+    member.is_eligible = node.eligible;
+    member.hold = hold_of(node.id);
+    member.is_clock_good = is_clock_good(node.id);
+    const auto seen = seen_.find(node.id);
+    if (seen != seen_.end() && seen->second.heard_at) {
+      member.alive_for = now_.mono - seen->second.alive_since;
+    }
+    const auto heard = last_heard(node.id);
+    const Micros silent = node.id == facts_.self ? Micros(0)
+                          : heard                ? now_.mono - *heard
+                                                 : now_.mono - leads_since_;
+    member.is_alive = node.id == facts_.self || (heard && silent <= facts_.suspect_after);
+    if (!member.is_alive) member.alive_for = Micros(0);
+    member.silent_for = silent;
+    for (const consensus::PeerView& peer : raft.peers()) {
+      if (peer.id == node.id) member.lag = raft.last_index() - peer.match;
+    }
+    facts.members.push_back(member);
+  }
+  return facts;
+}
+
+void Fleet::lead() {
+  const consensus::Raft& raft = replica_->raft();
+  if (raft.transfer_target() != 0) return;
+  if (handed_to_ != 0) {
+    // Still here: the hand-over has failed.
+    handed_to_ = 0;
+    next_transfer_ = now_.mono + back_off_;
+    back_off_ = std::min(back_off_ * 2, kBackOffMax);
+  }
+  const MembershipFacts facts = membership_facts();
+  if (!raft.is_config_pending()) {
+    const MembershipStep step = next_membership_step(facts);
+    const Replica::Written ignored = [](const Status&) {};  // looked at again in a second
+    if (const auto* add = std::get_if<AddMember>(&step)) {
+      replica_->change_member(add->member, false, ignored);
+      return;
+    }
+    if (const auto* drop = std::get_if<DropMember>(&step)) {
+      consensus::Member member;
+      member.id = drop->id;
+      replica_->change_member(member, true, ignored);
+      return;
+    }
+    if (const auto* change = std::get_if<ChangeKind>(&step)) {
+      if (change->is_swap) last_swap_ = now_.mono;
+      replica_->change_member(change->member, false, ignored);
+      return;
+    }
+  }
+  if (now_.mono < next_transfer_) return;
+  const consensus::NodeId better = preferred_scheduler(facts, facts_.heartbeat);
+  if (better == 0) {
+    back_off_ = kBackOffMin;
+    return;
+  }
+  handed_to_ = better;
+  next_transfer_ = now_.mono + kTransferPause;
+  replica_->transfer(better);
+}
+
+void Fleet::step_down(consensus::NodeId to) {
+  // Who takes over would else give it back at once: the loss counts as one of ours.
+  handed_to_ = to;
+  next_transfer_ = now_.mono + kTransferPause;
+  replica_->transfer(to);
+}
+
+std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
+  std::vector<planner::HostSituation> out;
+  for (const model::Node& node : state_.nodes()) {
+    planner::HostSituation host;
+    host.node_id = node.id;
+    host.capacity = facts_.capacity;
+    const auto seen = seen_.find(node.id);
+    if (seen != seen_.end() && seen->second.heard_at) {
+      host.capacity = seen->second.said.capacity;
+    }
+    host.is_clock_ok = is_clock_good(node.id);
+    if (node.id != facts_.self) {
+      const MonoTime heard = last_heard(node.id).value_or(leads_since_);
+      host.is_alive = now.mono - heard <= facts_.suspect_after;
+      if (!host.is_alive) host.silent_since = now.wall - (now.mono - heard);
+    }
+    out.push_back(host);
+  }
+  return out;
+}
+
+std::optional<wire::SchedulerItem> Fleet::scheduler() const {
+  const consensus::NodeId leader = replica_->raft().leader();
+  if (leader == 0 || !replica_->raft().has_quorum()) return std::nullopt;
+  const model::Node* node = state_.find_node(leader);
+  return wire::SchedulerItem{leader, node == nullptr ? std::string() : node->name};
+}
+
+void Fleet::look_at(wire::NodeItem& item, const Now& now) const {
+  const consensus::Raft& raft = replica_->raft();
+  item.role = "standby";
+  for (const consensus::Member& member : raft.config().members) {
+    if (member.id != item.id) continue;
+    if (member.kind == consensus::MemberKind::kVoter) item.role = "voter";
+    if (member.kind == consensus::MemberKind::kWitness) item.role = "witness";
+  }
+  std::optional<MonoTime> heard;
+  if (raft.role() == consensus::Role::kLeader) heard = last_heard(item.id);
+  if (const auto peer = peer_state(item.id); peer) {
+    if (peer->rtt) item.rtt_ms = to_ms(*peer->rtt);
+    if (peer->clock_offset) item.clock_offset_ms = to_ms(*peer->clock_offset);
+    if (peer->last_heard && (!heard || *heard < *peer->last_heard)) heard = peer->last_heard;
+  }
+  for (const consensus::PeerView& view : raft.peers()) {
+    if (view.id == item.id) item.lag_entries = raft.last_index() - view.match;
+  }
+  Micros silent = facts_.dead_after + kEvery;
+  if (item.id == facts_.self) {
+    silent = Micros(0);
+  } else if (heard) {
+    silent = now.mono - *heard;
+  }
+  item.state = silent <= facts_.suspect_after ? "alive"
+               : silent <= facts_.dead_after  ? "suspect"
+                                              : "dead";
+}
+
+}  // namespace distcron::agent

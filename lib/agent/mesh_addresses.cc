@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/mesh_addresses.h"
+
+#include <array>
+#include <string_view>
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <ifaddrs.h>
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr std::size_t kAddressesMax = 8;
+
+/// Text of an address of an interface that others can use; empty when they cannot.
+std::string text_of(const ifaddrs& at, int family) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (at.ifa_addr == nullptr || at.ifa_addr->sa_family != family) return {};
+  if ((at.ifa_flags & IFF_LOOPBACK) != 0 || (at.ifa_flags & IFF_UP) == 0) return {};
+  if (family == AF_INET) {
+    const auto* address = reinterpret_cast<const sockaddr_in*>(at.ifa_addr);
+    ::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size());
+    return text.data();
+  }
+  const auto* address = reinterpret_cast<const sockaddr_in6*>(at.ifa_addr);
+  if (IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr)) return {};
+  ::inet_ntop(AF_INET6, &address->sin6_addr, text.data(), text.size());
+  return "[" + std::string(text.data()) + "]";
+}
+
+void add_interfaces(int family, const std::string& port, std::vector<std::string>& out) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return;
+  for (const ifaddrs* at = all; at != nullptr && out.size() < kAddressesMax; at = at->ifa_next) {
+    const std::string text = text_of(*at, family);
+    if (!text.empty()) out.push_back("tcp://" + text + ":" + port);
+  }
+  ::freeifaddrs(all);
+}
+
+}  // namespace
+
+std::vector<std::string> mesh_addresses(const std::vector<std::string>& endpoints,
+                                        const std::string& advertise) {
+  if (!advertise.empty()) return {advertise};
+  std::vector<std::string> out;
+  for (const std::string& endpoint : endpoints) {
+    const std::string port = endpoint.substr(endpoint.rfind(':') + 1);
+    if (endpoint.starts_with("tcp://0.0.0.0:")) {
+      add_interfaces(AF_INET, port, out);
+    } else if (endpoint.starts_with("tcp://[::]:")) {
+      add_interfaces(AF_INET, port, out);
+      add_interfaces(AF_INET6, port, out);
+    } else {
+      out.push_back(endpoint);
+    }
+  }
+  return out;
+}
+
+}  // namespace distcron::agent

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Under which addresses other members reach this host. Blocking system calls, short.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace distcron::agent {
+
+/// `advertise` alone when it is set; else `endpoints`, in which an address that means all of them
+/// (0.0.0.0, ::) is replaced by those of the host's interfaces that are not loopback.
+[[nodiscard]] std::vector<std::string> mesh_addresses(const std::vector<std::string>& endpoints,
+                                                      const std::string& advertise);
+
+}  // namespace distcron::agent

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proposals, the batches on their way to the disk, and what is committed.
+#include "agent/replica.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "wire/codec.h"
+
+namespace distcron::agent {
+
+namespace {
+
+constexpr Seconds kDiskPause{1};
+
+planner::Applied failed(Error error) {
+  planner::Applied applied;
+  applied.status = fail(std::move(error));
+  return applied;
+}
+
+}  // namespace
+
+wire::ChangeReply reply_of(const planner::Applied& applied, const planner::State& state,
+                           WallTime now) {
+  wire::ChangeReply reply;
+  for (const planner::AppliedItem& item : applied.items) {
+    wire::ChangeItem out;
+    out.name = item.name;
+    out.action = item.action;
+    if (item.version > 0) out.version = item.version;
+    if (item.run_id > 0) out.run_id = item.run_id;
+    out.live_runs = item.live_runs;
+    if (item.node_id > 0) out.node_id = item.node_id;
+    if (const planner::Job* job = state.find_job(item.name); job != nullptr) {
+      out.next_at = state.next_slot(*job, now);
+    }
+    reply.items.push_back(std::move(out));
+  }
+  return reply;
+}
+
+Status Replica::start(const consensus::Settings& settings, consensus::Stored stored,
+                      consensus::Dice& dice, const Now& now) {
+  now_ = now;
+  settings_ = settings;
+  last_applied_ = stored.applied;
+  DC_TRY(raft_, consensus::Raft::make(settings, std::move(stored), dice, now.mono));
+  step(consensus::Tick{});
+  return {};
+}
+
+void Replica::propose(model::Entry entry, Done done, Patience patience) {
+  Proposal proposal{std::move(entry), std::move(done), patience, now_.mono + kClientWait, 0};
+  if (waiting_.size() >= kWaitingMax && patience != Patience::kForever) {
+    refuse(proposal, Error{ErrorCode::kUnavailable,
+                           "cannot take the change: too many wait to be stored; try again",
+                           0,
+                           {}});
+    return;
+  }
+  if (!health_ && patience != Patience::kForever) {
+    Error error = Error(health_.error()).within("cannot store the change");
+    error.code = ErrorCode::kUnavailable;  // the disk's trouble: trying again is safe
+    refuse(proposal, std::move(error));
+    return;
+  }
+  waiting_.push_back(std::move(proposal));
+}
+
+void Replica::journal(store::JournalPut put, Written done) {
+  waiting_notes_.push_back(Noted{std::move(put), std::move(done)});
+}
+
+void Replica::refuse(Proposal& proposal, Error error) {
+  const Done done = std::exchange(proposal.done, nullptr);
+  if (done) done(failed(std::move(error)));
+}
+
+bool Replica::is_alone() const {
+  const auto& members = raft_->config().members;
+  return members.size() == 1 && members.front().id == settings_.self;
+}
+
+Error Replica::no_leader() const {
+  if (!health_) return Error(health_.error()).within("cannot store the change");
+  return Error{ErrorCode::kUnavailable,
+               "the cluster has no scheduler now: no majority of its voters is in touch", 0,
+               "distcronctl cluster status shows who is missing; asking again is safe"};
+}
+
+// --- into the core -------------------------------------------------------------------------------
+
+void Replica::step(consensus::Event event) {
+  handle(raft_->step(now_.mono, std::move(event)));
+}
+
+void Replica::receive(consensus::Message message) {
+  step(consensus::Receive{std::move(message)});
+}
+
+void Replica::change_member(const consensus::Member& member, bool removes, Written done) {
+  const std::uint64_t tag = ++tag_;
+  changes_.emplace(tag, std::move(done));
+  step(consensus::ChangeMember{tag, member, removes});
+}
+
+void Replica::place_waiting() {
+  if (waiting_.empty()) return;
+  if (raft_->role() == consensus::Role::kLeader && raft_->transfer_target() == 0) {
+    const std::size_t count = std::min(waiting_.size(), kBatchEntriesMax);
+    const auto cut = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+    const std::uint64_t tag = ++tag_;
+    std::vector<Proposal> offered(std::make_move_iterator(waiting_.begin()),
+                                  std::make_move_iterator(cut));
+    waiting_.erase(waiting_.begin(), cut);
+    consensus::Propose propose{tag, {}};
+    propose.commands.reserve(count);
+    for (const Proposal& proposal : offered)
+      propose.commands.push_back(wire::encode(proposal.entry));
+    offered_.emplace(tag, std::move(offered));
+    step(std::move(propose));
+    return;
+  }
+  for (Proposal& proposal : waiting_) {
+    if (proposal.patience == Patience::kThisTerm) refuse(proposal, no_leader());
+  }
+  std::erase_if(waiting_,
+                [](const Proposal& proposal) { return proposal.patience == Patience::kThisTerm; });
+  const consensus::NodeId leader = raft_->leader();
+  if (leader != 0 && leader != settings_.self) forward_waiting(leader);
+}
+
+void Replica::forward_waiting(consensus::NodeId leader) {
+  for (Proposal& proposal : std::exchange(waiting_, {})) {
+    const std::uint64_t tag = ++tag_;
+    link_.forward(leader, tag, wire::encode(proposal.entry));
+    forwarded_.emplace(tag, std::pair(std::move(proposal), now_.mono + kForwardWait));
+  }
+}
+
+void Replica::receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry) {
+  const std::uint64_t own = ++tag_;
+  offered_for_others_.emplace(own, std::pair(from, tag));
+  step(consensus::Propose{own, {entry}});
+}
+
+void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,
+                           consensus::Term term) {
+  const auto found = forwarded_.extract(tag);
+  if (found.empty()) return;
+  Proposal proposal = std::move(found.mapped().first);
+  if (!index) {
+    // It does not lead any more, or has no room: the next leader is asked.
+    if (index.error().code == ErrorCode::kUnavailable) {
+      waiting_.push_back(std::move(proposal));
+    } else {
+      refuse(proposal, index.error());
+    }
+    return;
+  }
+  if (*index <= last_applied_) {
+    refuse(proposal, unconfirmed_change("the answer of the scheduler came late"));
+    return;
+  }
+  proposal.term = term;
+  placed_.insert_or_assign(*index, std::move(proposal));
+}
+
+void Replica::barrier(Written done) {
+  if (!health_ && is_alone()) {
+    done({});  // nobody else could have changed anything
+    return;
+  }
+  const std::uint64_t tag = ++tag_;
+  barriers_.emplace(tag, Barrier{std::move(done), now_.mono + kClientWait, now_.mono, 0});
+  step(consensus::Read{tag});
+}
+
+// --- out of the core -----------------------------------------------------------------------------
+
+void Replica::handle(consensus::Ready ready) {
+  for (const consensus::Message& message : ready.send)
+    link_.send(message);
+  for (const consensus::Accepted& accepted : ready.accepted)
+    on_accepted(accepted);
+  for (const consensus::Refused& refused : ready.refused)
+    on_refused(refused);
+  if (ready.tag != 0) keep(ready);
+  for (const consensus::Entry& entry : ready.committed)
+    apply(entry);
+  if (!ready.committed.empty()) step(consensus::AppliedTo{last_applied_});
+  for (const consensus::ReadReady& read : ready.reads)
+    on_read(read);
+  for (const consensus::ChunkWanted& wanted : ready.chunks_wanted)
+    want_chunk(wanted);
+  if (ready.chunk_received) store_chunk(*ready.chunk_received);
+  if (ready.role_changed) role_changed_ = true;
+  if (!barriers_.empty()) answer_barriers();
+}
+
+/// Adds what a Ready wants stored to the batch that is being gathered.
+void Replica::keep(consensus::Ready& ready) {
+  if (ready.hard) gathered_.hard = store::HardState{ready.hard->term, ready.hard->vote};
+  if (!ready.entries.empty()) {
+    const std::int64_t first = ready.entries.front().index;
+    std::erase_if(gathered_.entries,
+                  [first](const store::LogEntry& entry) { return entry.index >= first; });
+    for (consensus::Entry& entry : ready.entries) {
+      gathered_.entries.push_back(store::LogEntry{entry.index, entry.term, std::move(entry.data),
+                                                  static_cast<std::uint8_t>(entry.kind)});
+    }
+  }
+  gathered_messages_.insert(gathered_messages_.end(),
+                            std::make_move_iterator(ready.send_when_durable.begin()),
+                            std::make_move_iterator(ready.send_when_durable.end()));
+  gathered_tag_ = ready.tag;
+}
+
+void Replica::on_accepted(const consensus::Accepted& accepted) {
+  if (const auto mine = offered_.extract(accepted.tag); !mine.empty()) {
+    std::int64_t index = accepted.first;
+    for (Proposal& proposal : mine.mapped()) {
+      proposal.term = accepted.term;
+      placed_.insert_or_assign(index++, std::move(proposal));
+    }
+    return;
+  }
+  if (const auto other = offered_for_others_.extract(accepted.tag); !other.empty()) {
+    link_.answer(other.mapped().first, other.mapped().second, accepted.first, accepted.term);
+    return;
+  }
+  if (const auto change = changes_.extract(accepted.tag); !change.empty()) change.mapped()({});
+}
+
+void Replica::on_refused(const consensus::Refused& refused) {
+  if (auto mine = offered_.extract(refused.tag); !mine.empty()) {
+    for (Proposal& proposal : mine.mapped()) {
+      if (proposal.patience == Patience::kForever &&
+          refused.error.code == ErrorCode::kUnavailable) {
+        waiting_.push_back(std::move(proposal));
+      } else {
+        refuse(proposal, refused.error);
+      }
+    }
+    return;
+  }
+  if (const auto other = offered_for_others_.extract(refused.tag); !other.empty()) {
+    link_.answer(other.mapped().first, other.mapped().second, fail(refused.error), 0);
+    return;
+  }
+  if (const auto change = changes_.extract(refused.tag); !change.empty()) {
+    change.mapped()(fail(refused.error));
+  }
+}
+
+void Replica::on_read(const consensus::ReadReady& read) {
+  const auto found = barriers_.find(read.tag);
+  if (found == barriers_.end()) return;
+  if (read.index > 0) {
+    found->second.index = read.index;
+  } else {
+    found->second.ask_again = now_.mono + kAskAgain;
+  }
+}
+
+void Replica::answer_barriers() {
+  std::vector<Written> ready;
+  for (auto at = barriers_.begin(); at != barriers_.end();) {
+    Barrier& barrier = at->second;
+    if (barrier.index == 0 || barrier.index > last_applied_) {
+      ++at;
+      continue;
+    }
+    ready.push_back(std::move(barrier.done));
+    at = barriers_.erase(at);
+  }
+  for (const Written& done : ready)
+    done({});
+}
+
+// --- committed -----------------------------------------------------------------------------------
+
+void Replica::apply(const consensus::Entry& entry) {
+  last_applied_ = entry.index;
+  auto found = placed_.extract(entry.index);
+  Proposal proposal;
+  bool is_mine = false;
+  if (!found.empty()) {
+    proposal = std::move(found.mapped());
+    is_mine = proposal.term == entry.term;
+    if (!is_mine) {
+      // Another leader has written over it: it has certainly not happened.
+      refuse(proposal, Error{ErrorCode::kUnavailable,
+                             "the scheduler has changed and the change was lost; try again",
+                             0,
+                             {}});
+    }
+  }
+  if (entry.kind != consensus::EntryKind::kCommand) {
+    if (entry.kind == consensus::EntryKind::kConfig) role_changed_ = true;
+    planner::Changes none;
+    none.index = entry.index;
+    store_.post(std::move(none));
+    return;
+  }
+  if (is_mine) {
+    run(proposal.entry, entry.index, proposal.done);
+    return;
+  }
+  const auto decoded = wire::decode<model::Entry>(entry.data);
+  if (decoded) {
+    run(*decoded, entry.index, nullptr);
+  } else {
+    corrupt_ =
+        Error(decoded.error()).within("cannot read log entry " + std::to_string(entry.index));
+  }
+}
+
+void Replica::run(const model::Entry& entry, std::int64_t index, const Done& done) {
+  planner::Applied applied = state_.apply(entry, index);
+  if (applied.status && !entry.request_id.empty()) {
+    applied.changes.request_id = entry.request_id;
+    applied.changes.request_reply = wire::encode(reply_of(applied, state_, entry.at));
+  }
+  const planner::Changes& changes = applied.changes;
+  if (!changes.nodes.empty() || !changes.tokens.empty() || !changes.removed_tokens.empty()) {
+    role_changed_ = true;
+  }
+  if (on_pruned_ && !applied.changes.removed_runs.empty()) on_pruned_(applied.changes.removed_runs);
+  store_.post(std::move(applied.changes));
+  applied.changes = {};
+  for (const planner::Order& order : applied.orders)
+    on_order_(order);
+  if (done) done(applied);
+}
+
+// --- the disk ------------------------------------------------------------------------------------
+
+void Replica::flush() {
+  place_waiting();
+  if (in_flight_) return;
+  if (gathered_tag_ == 0 && waiting_notes_.empty()) {
+    // Drops alone do not hurry: while the disk is full they wait for the next real batch.
+    if (waiting_drops_.empty() || !health_) return;
+  }
+  flying_notes_ = std::exchange(waiting_notes_, {});
+  flying_drops_ = std::exchange(waiting_drops_, {});
+  flying_messages_ = std::exchange(gathered_messages_, {});
+  flying_tag_ = std::exchange(gathered_tag_, 0);
+  store::DurableBatch batch = std::exchange(gathered_, {});
+  batch.tag = ++batch_;
+  for (const Noted& note : flying_notes_)
+    batch.journal.push_back(note.put);
+  batch.dropped = flying_drops_;
+  in_flight_ = true;
+  store_.post(std::move(batch));
+}
+
+void Replica::on_durable(const store::Durable& durable) {
+  if (durable.tag != batch_ || !in_flight_) return;
+  in_flight_ = false;
+  const std::vector<Noted> notes = std::exchange(flying_notes_, {});
+  const std::vector<store::JournalDrop> drops = std::exchange(flying_drops_, {});
+  const std::vector<consensus::Message> messages = std::exchange(flying_messages_, {});
+  const std::uint64_t tag = std::exchange(flying_tag_, 0);
+  health_ = durable.status;
+  if (!durable.status) {
+    // Nothing of the batch is stored: drops are tried again, notes are their owner's affair, and
+    // the core gives its part anew when there is room.
+    waiting_drops_.insert(waiting_drops_.end(), drops.begin(), drops.end());
+    gathered_ = {};
+    gathered_messages_.clear();
+    gathered_tag_ = 0;
+    disk_again_ = now_.mono + kDiskPause;
+    step(consensus::DiskFull{true});
+    Error error = Error(durable.status.error()).within("cannot store the change");
+    error.code = ErrorCode::kUnavailable;
+    refuse_forgotten(error);
+    give_up_clients(error);
+    for (const Noted& note : notes)
+      note.done(durable.status);
+    return;
+  }
+  for (const Noted& note : notes)
+    note.done(durable.status);
+  for (const consensus::Message& message : messages)
+    link_.send(message);
+  if (tag != 0) step(consensus::Durable{tag});
+}
+
+/// An agent that is alone forgets what it could not store: that has certainly not happened.
+void Replica::refuse_forgotten(const Error& why) {
+  while (!placed_.empty() && placed_.rbegin()->first > raft_->last_index()) {
+    auto last = placed_.extract(std::prev(placed_.end()));
+    refuse(last.mapped(), why);
+  }
+}
+
+/// Nobody shall wait for a disk. What is in the log already may still take effect later.
+void Replica::give_up_clients(const Error& why) {
+  for (Proposal& proposal : std::exchange(waiting_, {})) {
+    if (proposal.patience == Patience::kForever) {
+      waiting_.push_back(std::move(proposal));
+    } else {
+      refuse(proposal, why);
+    }
+  }
+  for (auto& [index, proposal] : placed_) {
+    if (proposal.patience == Patience::kClient) refuse(proposal, unconfirmed_change(why.message));
+  }
+}
+
+}  // namespace distcron::agent

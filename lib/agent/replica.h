@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replica: this member's copy of the log and of the state. Proposals in, applied entries out, on
+// every member of the cluster. It drives the Raft core with the store and the mesh, and owns the
+// order persist -> send -> apply -> act: an entry is applied to the state when it is committed and
+// durable here; then its rows go to the store, its orders go out and its proposer is answered. One
+// batch is under way to the disk at a time; what arrives meanwhile forms the next (group commit).
+// Proposals made on a host that does not lead go to the one that does. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "base/result.h"
+#include "consensus/raft.h"
+#include "model/command.h"
+#include "planner/state.h"
+#include "store/store.h"
+#include "wire/messages.h"
+
+namespace distcron::agent {
+
+/// The way to the other members. Messages may be lost.
+class Link {
+ public:
+  virtual ~Link() = default;
+  virtual void send(const consensus::Message& message) = 0;
+  /// Asks the leader to append an encoded entry; its answer comes by Replica::on_forwarded().
+  virtual void forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry) = 0;
+  /// Answers another member's forward().
+  virtual void answer(consensus::NodeId to, std::uint64_t tag, const Result<std::int64_t>& index,
+                      consensus::Term term) = 0;
+};
+
+/// How long a proposal waits for a leader, and what it is told when the outcome is not known.
+enum class Patience : std::uint8_t {
+  kThisTerm,  ///< The scheduler's: refused unless this member leads now.
+  kClient,    ///< Refused after kClientWait, also when it may still take effect.
+  kForever,   ///< The host's own: `done` is called when the outcome is certain.
+};
+
+class Replica {
+ public:
+  /// Gets what came of a proposal. On an error nothing has happened, unless the text says that it
+  /// may still take effect.
+  using Done = std::function<void(const planner::Applied& applied)>;
+  using Written = std::function<void(const Status& status)>;
+  using OnOrder = std::function<void(const planner::Order& order)>;
+
+  Replica(store::Store& store, planner::State& state, Link& link, OnOrder on_order)
+      : store_(store), state_(state), link_(link), on_order_(std::move(on_order)) {}
+
+  /// Begins with what the disk kept. A sole voter leads after its first two writes.
+  [[nodiscard]] Status start(const consensus::Settings& settings, consensus::Stored stored,
+                             consensus::Dice& dice, const Now& now);
+
+  /// Who hears of runs whose rows are gone.
+  void on_pruned(std::function<void(const std::vector<std::int64_t>&)> hear) {
+    on_pruned_ = std::move(hear);
+  }
+
+  void propose(model::Entry entry, Done done, Patience patience = Patience::kForever);
+  void journal(store::JournalPut put, Written done);
+
+  void drop(store::JournalDrop drop) { waiting_drops_.push_back(drop); }
+
+  /// Calls `done` when the state here holds everything that was acknowledged anywhere before the
+  /// call (a linearizable read), or with kUnavailable.
+  void barrier(Written done);
+
+  void change_member(const consensus::Member& member, bool removes, Written done);
+
+  /// Hands the role on; to the best voter when `to` is 0.
+  void transfer(consensus::NodeId to) { step(consensus::Transfer{to}); }
+
+  void set_may_lead(bool may) { step(consensus::MayLead{may}); }
+
+  // Once a turn, in this order.
+  void begin_turn(const Now& now) { now_ = now; }
+
+  void on_durable(const store::Durable& durable);
+  void on_compacted(const store::Compacted& compacted);
+  void on_snapshot_made(const store::SnapshotMade& made);
+  void on_snapshot_read(const store::SnapshotRead& read);
+  void on_piece_stored(const store::PieceStored& stored);
+  /// The state was loaded anew by the owner.
+  void on_installed(std::int64_t index);
+  void receive(consensus::Message message);
+  void receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry);
+  void on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index, consensus::Term term);
+  void on_timer();
+  /// After all events: gives proposals to the log, and the next batch to the disk.
+  void flush();
+
+  [[nodiscard]] std::optional<MonoTime> next_timer() const;
+
+  [[nodiscard]] const consensus::Raft& raft() const { return *raft_; }
+
+  [[nodiscard]] bool is_scheduler() const { return raft_->is_scheduler(); }
+
+  /// The only member of its cluster.
+  [[nodiscard]] bool is_alone() const;
+
+  [[nodiscard]] bool is_idle() const { return !in_flight_ && waiting_.empty() && placed_.empty(); }
+
+  [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
+
+  [[nodiscard]] std::int64_t term() const { return raft_->term(); }
+
+  /// Of the last append; an error while the disk is full.
+  [[nodiscard]] const Status& health() const { return health_; }
+
+  /// An entry that this version cannot read: the agent must not go on.
+  [[nodiscard]] const std::optional<Error>& corrupt() const { return corrupt_; }
+
+  /// True once after each change of role, term, leader, members or join tokens.
+  [[nodiscard]] bool take_role_changed() { return std::exchange(role_changed_, false); }
+
+  static constexpr std::size_t kWaitingMax = 20'000;
+  static constexpr std::size_t kBatchEntriesMax = 1'000;
+  static constexpr Seconds kClientWait{5};
+  static constexpr Seconds kForwardWait{2};
+  static constexpr Millis kAskAgain{200};
+
+ private:
+  struct Proposal {
+    model::Entry entry;
+    Done done;
+    Patience patience = Patience::kForever;
+    MonoTime give_up{};        ///< kClient only.
+    consensus::Term term = 0;  ///< Of its place in the log.
+  };
+
+  struct Noted {
+    store::JournalPut put;
+    Written done;
+  };
+
+  struct Barrier {
+    Written done;
+    MonoTime give_up{};
+    MonoTime ask_again{};
+    std::int64_t index = 0;  ///< Known: waits until it is applied.
+  };
+
+  /// A piece of the snapshot that a peer waits for.
+  struct Wanted {
+    consensus::NodeId to = 0;
+    std::uint64_t offset = 0;
+  };
+
+  void step(consensus::Event event);
+  void handle(consensus::Ready ready);
+  void keep(consensus::Ready& ready);
+  void place_waiting();
+  void forward_waiting(consensus::NodeId leader);
+  void on_accepted(const consensus::Accepted& accepted);
+  void on_refused(const consensus::Refused& refused);
+  void on_read(const consensus::ReadReady& read);
+  void apply(const consensus::Entry& entry);
+  void run(const model::Entry& entry, std::int64_t index, const Done& done);
+  void expire_proposals();
+  void expire_barriers();
+  void answer_barriers();
+  void refuse(Proposal& proposal, Error error);
+  void refuse_forgotten(const Error& why);
+  void give_up_clients(const Error& why);
+  [[nodiscard]] Error no_leader() const;
+  void want_chunk(const consensus::ChunkWanted& wanted);
+  void read_chunk(const Wanted& wanted);
+  void store_chunk(const consensus::Message& chunk);
+  void compact_sometimes();
+
+  store::Store& store_;
+  planner::State& state_;
+  Link& link_;
+  OnOrder on_order_;
+  std::function<void(const std::vector<std::int64_t>&)> on_pruned_;
+  std::unique_ptr<consensus::Raft> raft_;
+  consensus::Settings settings_;
+  Now now_;
+
+  std::vector<Proposal> waiting_;
+  std::map<std::uint64_t, std::vector<Proposal>> offered_;  ///< To the core, by tag.
+  std::map<std::uint64_t, std::pair<consensus::NodeId, std::uint64_t>> offered_for_others_;
+  std::map<std::uint64_t, Written> changes_;                          ///< Of members, by tag.
+  std::map<std::int64_t, Proposal> placed_;                           ///< In the log, by index.
+  std::map<std::uint64_t, std::pair<Proposal, MonoTime>> forwarded_;  ///< To the leader, by tag.
+  std::map<std::uint64_t, Barrier> barriers_;
+  std::uint64_t tag_ = 0;
+
+  // The batch that is being gathered, and the one on its way to the disk.
+  store::DurableBatch gathered_;
+  std::vector<consensus::Message> gathered_messages_;
+  std::uint64_t gathered_tag_ = 0;
+  std::vector<Noted> waiting_notes_;
+  std::vector<store::JournalDrop> waiting_drops_;
+  std::vector<consensus::Message> flying_messages_;
+  std::uint64_t flying_tag_ = 0;
+  std::vector<Noted> flying_notes_;
+  std::vector<store::JournalDrop> flying_drops_;
+  bool in_flight_ = false;
+  std::uint64_t batch_ = 0;
+
+  std::optional<store::StateCopy> snapshot_;  ///< The newest, for members that are far behind.
+  consensus::Config snapshot_config_;
+  std::int64_t snapshot_config_index_ = 0;
+  bool makes_snapshot_ = false;
+  std::vector<Wanted> waits_for_snapshot_;
+  std::map<std::uint64_t, Wanted> reads_of_snapshot_;  ///< By tag.
+  std::uint64_t installing_size_ = 0;
+  bool is_compacting_ = false;
+  MonoTime next_compact_{};
+
+  std::optional<MonoTime> disk_again_;  ///< While it is full: when to try again.
+  std::int64_t last_applied_ = 0;
+  bool role_changed_ = false;
+  Status health_;
+  std::optional<Error> corrupt_;
+};
+
+/// What a client is told whose change is in the log but not yet confirmed.
+[[nodiscard]] Error unconfirmed_change(const std::string& why);
+
+/// The answer to a changing request, the same for the first try and for a repeated request id.
+[[nodiscard]] wire::ChangeReply reply_of(const planner::Applied& applied,
+                                         const planner::State& state, WallTime now);
+
+}  // namespace distcron::agent

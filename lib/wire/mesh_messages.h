@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What members of the cluster ask each other beside consensus, and what a host that joins says and
+// is told. As wire/messages.h. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/fleet.h"
+#include "wire/messages.h"
+
+namespace distcron::wire {
+
+/// Numbers travel: append only.
+enum class PeerAsk : std::int32_t {
+  kPropose = 1,  ///< `bytes` is a model::Entry for the log of the leader.
+  kCall = 2,     ///< `bytes` is a wire::Request of the holder of `public_key`.
+  kReport = 3,   ///< A member tells the leader how it is: `bytes` is a HostState.
+  kJoin = 4,     ///< `bytes` is a JoinRequest that reached a member that does not lead;
+                 ///< `public_key` names the token that was shown.
+};
+
+struct PeerRequest {
+  std::int32_t ask = 0;  ///< A PeerAsk.
+  std::string public_key;
+  std::string bytes;
+};
+
+DC_VISIT(PeerRequest, m) {
+  visit(Field{"ask", ""}, m.ask);
+  visit(Field{"public_key", ""}, m.public_key);
+  visit(Field{"bytes", ""}, m.bytes);
+}
+
+struct PeerReply {
+  std::int32_t code = 0;  ///< 0: good, else ErrorCode + 1.
+  std::string message;
+  std::string hint;
+  std::int64_t index = 0;  ///< kPropose: the entry's place in the log.
+  std::int64_t term = 0;
+  std::string bytes;
+};
+
+DC_VISIT(PeerReply, m) {
+  visit(Field{"code", ""}, m.code);
+  visit(Field{"message", ""}, m.message);
+  visit(Field{"hint", ""}, m.hint);
+  visit(Field{"index", ""}, m.index);
+  visit(Field{"term", ""}, m.term);
+  visit(Field{"bytes", ""}, m.bytes);
+}
+
+/// How a host is, as it says itself.
+struct HostState {
+  std::int64_t running = 0;
+  std::int64_t capacity = 0;
+  bool clock_ok = true;
+  std::int64_t applied = 0;
+  std::uint64_t life = 0;  ///< Drawn at each start of the agent.
+};
+
+DC_VISIT(HostState, m) {
+  visit(Field{"running", ""}, m.running);
+  visit(Field{"capacity", ""}, m.capacity);
+  visit(Field{"clock_ok", ""}, m.clock_ok);
+  visit(Field{"applied", ""}, m.applied);
+  visit(Field{"life", ""}, m.life);
+}
+
+/// What a guest sends; which token he shows is what the mesh proved.
+struct JoinRequest {
+  model::Node node;  ///< id 0: any; name, labels, addresses, mesh key, boot id, version.
+  std::string admin_key;
+  std::string operator_key;
+};
+
+DC_VISIT(JoinRequest, m) {
+  visit(Field{"node", ""}, m.node);
+  visit(Field{"admin_key", ""}, m.admin_key);
+  visit(Field{"operator_key", ""}, m.operator_key);
+}
+
+struct JoinReply {
+  std::int32_t code = 0;  ///< 0: member now, else ErrorCode + 1.
+  std::string message;
+  std::string hint;
+  std::int64_t node_id = 0;
+  std::string cluster_id;
+  std::string cluster_name;
+  std::int64_t incarnation = 0;
+  std::string server_public_key;  ///< Of the control doors of all members.
+  std::string server_secret_key;
+  std::vector<model::Node> members;
+};
+
+DC_VISIT(JoinReply, m) {
+  visit(Field{"code", ""}, m.code);
+  visit(Field{"message", ""}, m.message);
+  visit(Field{"hint", ""}, m.hint);
+  visit(Field{"node_id", ""}, m.node_id);
+  visit(Field{"cluster_id", ""}, m.cluster_id);
+  visit(Field{"cluster_name", ""}, m.cluster_name);
+  visit(Field{"incarnation", ""}, m.incarnation);
+  visit(Field{"server_public_key", ""}, m.server_public_key);
+  visit(Field{"server_secret_key", ""}, m.server_secret_key);
+  visit(Field{"members", ""}, m.members);
+}
+
+}  // namespace distcron::wire

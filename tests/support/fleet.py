@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several agents that form one cluster, each with its own folder, on addresses of 127.0.0.0/8."""
+
+import json
+import pathlib
+import shutil
+import signal
+import tempfile
+
+import one_node
+
+SIZE_MAX = 60  # 127.0.0.2 and on
+
+
+class Member(one_node.OneNode):
+    """One agent of a fleet: node I listens on 127.0.0.(I+1)."""
+
+    def __init__(self, folder, number, sets=(), token=None, **more):
+        self.number = number
+        self.name = f"n{number}"
+        self.address = f"127.0.0.{number + 1}"
+        own = [f"node.name={self.name}", f"mesh.listen=tcp://{self.address}:8471"]
+        if token:
+            own.append(f"mesh.join_token_file={token}")
+        super().__init__(sets=[*own, *sets], storage=folder / self.name, **more)
+        # One file serves against every agent: that of the member that made the cluster.
+        self.environment["DISTCRON_KEY"] = str(folder / "n1/keys/admin.key")
+
+    def status(self):
+        """cluster status, as this member has it; {} while it does not answer."""
+        done = self.ctl("cluster", "status", "-o", "json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+    def scheduler(self):
+        return self.status().get("scheduler", {}).get("id")
+
+    def is_running(self):
+        return self.agent is not None and self.agent.poll() is None
+
+
+class Fleet:
+    """`with Fleet(3) as fleet:` members 1 to 3, of which 1 made the cluster and the rest joined."""
+
+    def __init__(self, size, sets=(), **more):
+        self.size = size
+        self.sets = list(sets)
+        self.more = more
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distcron-fleet."))
+        self.folder.chmod(0o755)
+        self.token = self.folder / "token"
+        self.members = {}
+
+    def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
+        try:
+            first = self.add(1)
+            if self.size > 1:
+                self.make_token(first)
+            for number in range(2, self.size + 1):
+                self.add(number)
+            if self.size > 1:
+                self.wait_for_members(self.size)
+        except BaseException:
+            self.end(failed=True)
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.end(failed=kind is not None)
+
+    def end(self, failed):
+        for member in self.members.values():
+            if member.is_running():
+                member.kill()
+            # Executors and what they run belong to this test alone.
+            for pid in one_node.processes([f"{member.storage}/"]):
+                one_node.os.kill(pid, signal.SIGKILL)
+            member.log.close()
+            if not failed:
+                shutil.rmtree(member.folder, ignore_errors=True)
+        if failed:
+            for member in self.members.values():
+                print(f"left for inspection: {member.log_path} {member.storage}")
+        else:
+            shutil.rmtree(self.folder)
+
+    def __getitem__(self, number):
+        return self.members[number]
+
+    def make_token(self, member, *arguments):
+        uses = [] if "--uses" in arguments else ["--uses", SIZE_MAX]
+        self.token.write_text(member.ctl("node", "join-token", *uses, *arguments, "-o",
+                                         "name").stdout)
+
+    def add(self, number, sets=()):
+        """A new member; it joins when there is a token."""
+        token = self.token if self.token.exists() else None
+        member = Member(self.folder, number, [*self.sets, *sets], token, **self.more)
+        self.members[number] = member
+        member.start()
+        return member
+
+    def alive(self):
+        return [member for member in self.members.values() if member.is_running()]
+
+    def wait_for_members(self, count, seconds=60):
+        """All members see `count` live ones with as many voters as there should be."""
+        voters = {1: 1, 2: 2, 3: 3, 4: 3, 5: 5, 6: 5}.get(count, 5)
+
+        def is_formed():
+            for member in self.alive():
+                nodes = member.status().get("nodes", [])
+                alive = [node for node in nodes if node["state"] == "alive"]
+                if len(alive) < count or \
+                        sum(node["role"] == "voter" for node in nodes) != voters:
+                    return False
+            return True
+
+        one_node.wait_until(is_formed, seconds, f"a cluster of {count}")
+
+    def wait_for_scheduler(self, number, seconds=60):
+        """All live members name it."""
+        one_node.wait_until(
+            lambda: all(member.scheduler() == number for member in self.alive()), seconds,
+            f"node {number} is the scheduler")
+
+    def some_scheduler(self, seconds=30):
+        """The member that all live members name, once they do."""
+
+        def agreed():
+            named = {member.scheduler() for member in self.alive()}
+            number = named.pop() if len(named) == 1 else None
+            return number if number and self.members[number].is_running() else None
+
+        return self.members[one_node.wait_until(agreed, seconds, "the members agree")]
