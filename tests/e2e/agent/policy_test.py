@@ -129,7 +129,7 @@ class RetryTest(WithNode):
                                            "--raw").stdout, f"{attempt}\n")
 
     def test_a_retry_waits_over_a_kill_of_the_agent(self):
-        self.node.ctl("add", "over", "--manual", "--retry", "1", "--retry-delay", "2s", "--",
+        self.node.ctl("add", "over", "--manual", "--retry", "1", "--retry-delay", "8s", "--",
                       self.program, self.node.witness, 0, 0, 4)
         run = self.node.run_job("over")
         one_node.wait_until(
