@@ -30,12 +30,6 @@ Result<std::unique_ptr<Raft>> Raft::make(const Settings& settings, Stored stored
   return std::unique_ptr<Raft>(new Raft(std::move(impl)));
 }
 
-std::unique_ptr<Raft> Raft::clone(Dice& dice) const {
-  auto impl = std::make_unique<Impl>(*impl_);
-  impl->dice = &dice;
-  return std::unique_ptr<Raft>(new Raft(std::move(impl)));
-}
-
 /// What is applied is committed and is not given out again.
 Status Raft::Impl::load(Stored stored) {
   log.reset(stored.base_index, stored.base_term, std::move(stored.base_config),

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -27,6 +28,9 @@ class Raft {
                                                           Dice& dice, MonoTime now);
   /// A second one in the same state, for searches over all schedules.
   [[nodiscard]] std::unique_ptr<Raft> clone(Dice& dice) const;
+  /// What its future depends on, except times and the numbers of rounds, tags and reads. Two with
+  /// equal ones behave alike, but for when.
+  [[nodiscard]] std::string fingerprint() const;
   ~Raft();
   Raft(const Raft&) = delete;
   Raft& operator=(const Raft&) = delete;

@@ -136,7 +136,9 @@ void Raft::Impl::on_append_reply(const Message& message) {
   Progress* const peer = find(message.from);
   if (role != Role::kLeader || peer == nullptr || message.match > log.last_index()) return;
   note_contact(*peer, message.round);
-  if (message.reject) {
+  if (message.reject && mutant("reject-sets-match")) {
+    on_match(*peer, std::min(message.prev_index, log.last_index()));
+  } else if (message.reject) {
     on_reject(*peer, message);
   } else {
     on_match(*peer, message.match);
@@ -176,9 +178,6 @@ void Raft::Impl::on_match(Progress& peer, Index match) {
 /// The logs do not agree at prev_index. Old answers, about what has been settled since, are told by
 /// their prev_index.
 void Raft::Impl::on_reject(Progress& peer, const Message& message) {
-  if (mutant("reject-sets-match")) {
-    peer.match = std::max(peer.match, std::min(message.hint_index, log.last_index()));
-  }
   switch (peer.flow) {
     case Flow::kSnapshot:
       return;
