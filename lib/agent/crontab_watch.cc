@@ -330,6 +330,13 @@ void CrontabWatch::import(const std::string& path, const std::string& user, cons
     if (!item.job) continue;
     model::JobSpec spec = *item.job;
     spec.managed = true;
+    // The same package drops the same file on many hosts: each has a job of its own.
+    const planner::Job* namesake = state_.find_job(spec.name);
+    const bool is_others = namesake != nullptr && namesake->spec->managed &&
+                           namesake->spec->origin_host != facts_.node_name;
+    if (is_others || state_.find_job(facts_.node_name + "-" + spec.name) != nullptr) {
+      spec.name = facts_.node_name + "-" + spec.name;
+    }
     scan_->wanted[spec.name] = std::move(spec);
   }
 }

@@ -245,6 +245,16 @@ void Agent::on_role() {
   fleet_->refresh_peers();
   if (log_->is_scheduler()) scheduler_->wake();
   const model::Node* self = state_.find_node(identity_.node_id);
+  if (self != nullptr && !model::is_member(*self)) {
+    if (self->state == model::NodeState::kLeft) {
+      stops_ = true;
+    } else {
+      stop_for(Error{ErrorCode::kDenied,
+                     "this host was removed from the cluster; its jobs that run go on", 0,
+                     "to join again, empty " + options_.layout.storage_dir +
+                         " and use a new token: distcronctl node join-token"});
+    }
+  }
   const bool may_lead = self == nullptr || self->eligible;
   if (may_lead != may_lead_) {
     may_lead_ = may_lead;

@@ -200,6 +200,35 @@ void Replica::handle(consensus::Ready ready) {
   if (!barriers_.empty()) answer_barriers();
 }
 
+/// A proposal whose place in the log went to another leader's entry. The host's own are proposed
+/// anew: the state takes no fact a second time, should the first one come through after all.
+void Replica::take_back(Proposal proposal) {
+  if (proposal.patience == Patience::kForever) {
+    waiting_.push_back(std::move(proposal));
+    return;
+  }
+  refuse(proposal, Error{ErrorCode::kUnavailable,
+                         "the scheduler has changed and the change was lost; try again",
+                         0,
+                         {}});
+}
+
+/// Places from an older term than that of the newest entry, unless the entry there is of it.
+void Replica::take_back_overwritten(const std::vector<consensus::Entry>& entries) {
+  const std::int64_t first = entries.front().index;
+  for (auto at = placed_.lower_bound(first); at != placed_.end();) {
+    const auto offset = static_cast<std::size_t>(at->first - first);
+    const bool is_there = offset < entries.size() && entries[offset].term == at->second.term;
+    if (is_there || at->second.term >= entries.back().term) {
+      ++at;
+      continue;
+    }
+    Proposal proposal = std::move(at->second);
+    at = placed_.erase(at);
+    take_back(std::move(proposal));
+  }
+}
+
 /// Adds what a Ready wants stored to the batch that is being gathered.
 void Replica::keep(consensus::Ready& ready) {
   if (ready.hard) gathered_.hard = store::HardState{ready.hard->term, ready.hard->vote};
@@ -207,6 +236,7 @@ void Replica::keep(consensus::Ready& ready) {
     const std::int64_t first = ready.entries.front().index;
     std::erase_if(gathered_.entries,
                   [first](const store::LogEntry& entry) { return entry.index >= first; });
+    take_back_overwritten(ready.entries);
     for (consensus::Entry& entry : ready.entries) {
       gathered_.entries.push_back(store::LogEntry{entry.index, entry.term, std::move(entry.data),
                                                   static_cast<std::uint8_t>(entry.kind)});
@@ -290,13 +320,7 @@ void Replica::apply(const consensus::Entry& entry) {
   if (!found.empty()) {
     proposal = std::move(found.mapped());
     is_mine = proposal.term == entry.term;
-    if (!is_mine) {
-      // Another leader has written over it: it has certainly not happened.
-      refuse(proposal, Error{ErrorCode::kUnavailable,
-                             "the scheduler has changed and the change was lost; try again",
-                             0,
-                             {}});
-    }
+    if (!is_mine) take_back(std::move(proposal));
   }
   if (entry.kind != consensus::EntryKind::kCommand) {
     if (entry.kind == consensus::EntryKind::kConfig) role_changed_ = true;

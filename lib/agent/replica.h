@@ -159,6 +159,8 @@ class Replica {
   void keep(consensus::Ready& ready);
   void place_waiting();
   void forward_waiting(consensus::NodeId leader);
+  void take_back(Proposal proposal);
+  void take_back_overwritten(const std::vector<consensus::Entry>& entries);
   void on_accepted(const consensus::Accepted& accepted);
   void on_refused(const consensus::Refused& refused);
   void on_read(const consensus::ReadReady& read);
