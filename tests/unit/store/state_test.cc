@@ -255,13 +255,12 @@ TEST_SUITE("store") {
       out << std::string(4096, '\x55');
     }
 
-    auto store = open_store(temp.file("db"));
-    const auto loaded = store->load();
+    const auto store = Store::open(temp.file("db"));
 
-    REQUIRE_FALSE(loaded.has_value());
-    CHECK(loaded.error().code == ErrorCode::kCorrupt);
-    CHECK(loaded.error().message.find(file) != std::string::npos);
-    CHECK(loaded.error().hint.find("restore a backup") != std::string::npos);
+    REQUIRE_FALSE(store.has_value());
+    CHECK(store.error().code == ErrorCode::kCorrupt);
+    CHECK(store.error().message.find(file) != std::string::npos);
+    CHECK(store.error().hint.find("restore a backup") != std::string::npos);
   }
 
   TEST_CASE("a damaged spec is found and the job is named") {
