@@ -66,9 +66,11 @@ bool is_key_text(std::string_view text) {
 Result<KeyPair> make_key_pair() {
   std::array<char, kKeyTextBytes + 1> public_key{};
   std::array<char, kKeyTextBytes + 1> secret_key{};
-  if (::zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
-    return fail(ErrorCode::kIo, "cannot make a key pair: this libzmq was built without CURVE");
-  }
+  do {
+    if (::zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
+      return fail(ErrorCode::kIo, "cannot make a key pair: this libzmq was built without CURVE");
+    }
+  } while (public_key.front() == '-');  // on a command line it would read as a flag
   return KeyPair{public_key.data(), secret_key.data()};
 }
 

@@ -123,6 +123,14 @@ TEST_SUITE("mesh") {
     CHECK((fs::status(temp.file("server.key")).permissions() & fs::perms::all) ==
           (fs::perms::owner_read | fs::perms::owner_write));
   }
+
+  TEST_CASE("no public key reads as a flag on a command line") {
+    for (int i = 0; i < 300; ++i) {
+      const auto pair = make_key_pair();
+      REQUIRE(pair.has_value());
+      CHECK(pair->public_key.front() != '-');
+    }
+  }
 }
 
 }  // namespace
