@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 import fleet  # noqa: E402
 import one_node  # noqa: E402
 
-FAST = ["mesh.election=500", "mesh.heartbeat=50"]
+
 
 
 class FleetTest(unittest.TestCase):
