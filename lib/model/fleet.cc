@@ -34,7 +34,7 @@ Status check_node_name(std::string_view name) {
                     !std::all_of(name.begin(), name.end(), is_digit);
   if (good) return {};
   const std::string shown = has_control(name) ? "?" : std::string(name.substr(0, 64));
-  return fail_hint(ErrorCode::kInvalid, "node name \"" + shown + "\" is not allowed",
+  return fail_hint(ErrorCode::kInvalid, "name \"" + shown + "\" is not allowed",
                    "names are letters, digits, '.', '_' and '-', up to 64 bytes, not only digits");
 }
 

@@ -107,7 +107,8 @@ DC_VISIT(JoinToken, c) {
   visit(Field{"by", "who made it"}, c.by);
 }
 
-/// Letters, digits, '.', '_' and '-', at most 64 bytes, not all digits (it would read as an id).
+/// For nodes and clusters: letters, digits, '.', '_' and '-', at most 64 bytes, not all digits (it
+/// would read as an id).
 [[nodiscard]] Status check_node_name(std::string_view name);
 
 /// Keys and values of labels as selectors can name them.

@@ -33,15 +33,15 @@ Result<Target> parse_target(std::string_view text) {
 std::int64_t target_count(const Target& target, std::int64_t hosts) {
   switch (target.kind) {
     case Target::Kind::kOne:
-      return 1;
+      return std::min<std::int64_t>(1, hosts);
     case Target::Kind::kAll:
       return hosts;
     case Target::Kind::kCount:
       return std::min(target.amount, hosts);
     case Target::Kind::kPercent:
-      return std::max<std::int64_t>(1, (hosts * target.amount + kWhole - 1) / kWhole);
+      return (hosts * target.amount + kWhole - 1) / kWhole;
   }
-  return 1;
+  return 0;
 }
 
 }  // namespace distcron::model

@@ -18,7 +18,7 @@ struct Target {
 /// "one", "all", "3", "25%"; kInvalid names the forms. Empty is one.
 [[nodiscard]] Result<Target> parse_target(std::string_view text);
 
-/// How many of `hosts` hosts that is: at least 1, at most all.
+/// How many of `hosts` hosts that is: at most all, and at least 1 of them.
 [[nodiscard]] std::int64_t target_count(const Target& target, std::int64_t hosts);
 
 }  // namespace distcron::model

@@ -92,11 +92,24 @@ Status Applier::run(const model::PutSetting& command) {
     return fail_hint(ErrorCode::kInvalid, "voters: \"" + command.value + "\" is not possible",
                      "one of: 3, 5, 7");
   }
+  if (command.key == "name") return rename_cluster(command.value);
   const auto found = state_.settings.find(command.key);
   const bool is_same = found != state_.settings.end() && found->second == command.value;
   put_setting(command.key, command.value);
   item(command.key, is_same ? "unchanged" : "updated");
   if (!is_same) event("setting.changed", command.key, command.value);
+  return {};
+}
+
+Status Applier::rename_cluster(const std::string& name) {
+  DC_CHECK_OK(model::check_node_name(name));
+  if (!state_.cluster) return fail(ErrorCode::kUnavailable, "there is no cluster yet");
+  const bool is_same = state_.cluster->name == name;
+  item(name, is_same ? "unchanged" : "updated");
+  if (is_same) return {};
+  event("setting.changed", "name", name);
+  state_.cluster->name = name;
+  out_.changes.cluster = state_.cluster;
   return {};
 }
 

@@ -30,6 +30,7 @@ class Applier {
   Status run(const model::RemoveKey& command);
   Status run(const model::PutSetting& command);
   Status run(const model::PruneRuns& command);
+  Status rename_cluster(const std::string& name);
   // apply_nodes.cc
   Status run(const model::PutNode& command);
   Status run(const model::AddNode& command);

@@ -208,6 +208,7 @@ std::vector<HostPool::Share> HostPool::spread(const Job& job, const model::Targe
   for (const Place& place : places_) {
     if (bar(place, wish) != Bar::kUnfit) fitting.push_back(&place);
   }
+  if (fitting.empty()) return {};
   const std::int64_t count = model::target_count(target, static_cast<std::int64_t>(fitting.size()));
   if (target.kind != model::Target::Kind::kAll) {
     // Hosts that could start it come first, then by route.

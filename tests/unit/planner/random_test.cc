@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "base/rng.h"
-#include "unit/planner/world.h"
+#include "unit/planner/fleet.h"
 
 namespace distcron::planner {
 
@@ -26,8 +26,12 @@ const char* pick(Rng& rng, const char* const (&items)[N]) {
 /// Drives one world and checks each step.
 class Driver {
  public:
-  explicit Driver(std::uint64_t seed) : rng_(seed) {
+  /// `hosts` 0: one host of which nothing is measured.
+  Driver(std::uint64_t seed, int hosts) : rng_(seed), hosts_(hosts), world_(std::max(hosts, 1)) {
     world_.situation.capacity = static_cast<std::int64_t>(2 + rng_.below(6));
+    if (hosts == 0) world_.situation.nodes.clear();
+    for (HostSituation& host : world_.situation.nodes)
+      host.capacity = static_cast<std::int64_t>(1 + rng_.below(4));
   }
 
   void run(int steps) {
@@ -69,6 +73,12 @@ class Driver {
     job.retry_delay = Seconds{static_cast<std::int64_t>(rng_.below(100))};
     if (chance(10)) job.max_runtime = 200s;
     job.enabled = chance(90);
+    if (hosts_ > 1) {
+      job.route = static_cast<model::Route>(rng_.below(4));
+      job.target = pick(rng_, {"one", "one", "one", "all", "2", "50%"});
+      job.on = pick(rng_, {"", "", "name=web*", "web2", "x=1"});
+      if (chance(10)) job.origin_host = "web3";
+    }
     return job;
   }
 
@@ -105,6 +115,7 @@ class Driver {
   }
 
   void command() {
+    if (hosts_ > 1 && chance(40)) return fleet_command();
     switch (rng_.below(8)) {
       case 0:
         return apply(model::RemoveJobs{.names = {name()}, .keep_history = chance(50)});
@@ -131,6 +142,51 @@ class Driver {
     }
   }
 
+  std::int64_t some_node() { return static_cast<std::int64_t>(1 + rng_.below(5)); }
+
+  void fleet_command() {
+    const std::int64_t id = some_node();
+    switch (rng_.below(10)) {
+      case 0:
+        return apply(model::DrainNode{.node_id = id, .kill = chance(50)});
+      case 1:
+        return apply(model::UndrainNode{.node_id = id});
+      case 2:
+        if (chance(20)) apply(model::RemoveNode{.node_id = id, .leaves = chance(50)});
+        return;
+      case 3: {
+        model::SetNode set;
+        set.node_id = id;
+        if (chance(50)) set.put_labels = {{"x", chance(50) ? "1" : "2"}};
+        if (chance(30)) set.rank = static_cast<std::int32_t>(rng_.below(3));
+        if (chance(20)) set.kind = static_cast<model::MemberKind>(rng_.below(3));
+        return apply(std::move(set));
+      }
+      case 4:
+        if (chance(50)) return apply(model::Resume{});
+        return apply(model::Pause{.until = world_.situation.now + Seconds{600}});
+      case 5: {
+        model::PutNode put = World::node("boot-" + std::to_string(rng_.below(4)));
+        put.id = id;
+        put.name = "web" + std::to_string(id);
+        return world_.state.find_node(id) != nullptr ? apply(std::move(put)) : void();
+      }
+      case 6:
+        if (chance(10)) {
+          apply(model::RaiseIncarnation{
+              .incarnation = ++incarnation_, .node_id = 0, .name = {}, .cluster_id = {}});
+        }
+        return;
+      default: {
+        HostSituation& host = world_.situation.nodes[rng_.below(world_.situation.nodes.size())];
+        host.is_alive = !host.is_alive;
+        host.silent_since.reset();
+        if (!host.is_alive) host.silent_since = world_.situation.now;
+        host.is_clock_ok = chance(90);
+      }
+    }
+  }
+
   void decide() {
     world_.situation.clock_trusted = !chance(3);
     const Plan plan = world_.state.due(world_.situation);
@@ -141,9 +197,11 @@ class Driver {
       return;
     }
     if (chance(10)) return;  // lost
-    if (chance(20)) {        // something else is committed first
+    const Situation before = world_.situation;
+    if (chance(20)) {  // something else is committed first
       chance(50) ? command() : report();
     }
+    decided_on_ = before.nodes;
     apply(*plan.decide);
     if (chance(10)) apply(*plan.decide);  // and once more
   }
@@ -184,7 +242,7 @@ class Driver {
       if (line.outcome == RunState::kUnknown) line.reason = Reason::kHostReboot;
     }
     model::HostReports reports;
-    reports.node_id = 1;
+    reports.node_id = run.node_id;
     reports.reports.push_back(line);
     if (chance(5)) reports.reports.push_back(line);
     apply(std::move(reports));
@@ -234,7 +292,7 @@ class Driver {
     if (known != finals_.end() && !(known->second == run)) fail_with("a final run changed");
     if (model::is_final(run.state)) finals_[run.run_id] = run;
     if (run.run_id >= world_.rows.next_run_id) fail_with("a run id beyond the counter");
-    const auto key = std::tuple(run.job_uid, run.origin, epoch_micros(run.scheduled_at));
+    const auto key = std::tuple(run.job_uid, run.origin, epoch_micros(run.scheduled_at), run.shard);
     const auto [slot, is_new] = slots_.try_emplace(key, run.run_id);
     if (!is_new && slot->second != run.run_id && run.origin == "schedule") {
       fail_with("two runs of one slot");
@@ -254,11 +312,22 @@ class Driver {
     std::int64_t busy_of_job = 0;
     for (const model::Run* live : world_.state.live_runs()) {
       const bool is_busy = live->state != RunState::kQueued;
-      busy += is_busy ? 1 : 0;
-      const bool is_other = live->run_id != run.run_id && !live->force;
+      busy += is_busy && live->node_id == run.node_id ? 1 : 0;
+      const bool is_shard = live->origin == run.origin && live->scheduled_at == run.scheduled_at;
+      const bool is_other = live->run_id != run.run_id && !live->force && !is_shard;
       if (is_busy && is_other && live->job_uid == run.job_uid) ++busy_of_job;
     }
-    if (busy > world_.situation.capacity) fail_with("more runs than capacity");
+    std::int64_t capacity = world_.situation.capacity;
+    for (const HostSituation& host : decided_on_) {
+      if (host.node_id != run.node_id) continue;
+      capacity = host.capacity;
+      if (!host.is_alive || !host.is_clock_ok) fail_with("a claim on a host that is not well");
+    }
+    if (busy > capacity) fail_with("more runs than capacity");
+    const Node* node = world_.state.find_node(run.node_id);
+    if (node == nullptr || node->state != model::NodeState::kActive) {
+      fail_with("a claim on a host that takes none");
+    }
     const Job* job = world_.state.find_job(run.job_uid);
     if (job == nullptr) return fail_with("a claim without a job");
     const bool is_single = job->spec->concurrency != model::Concurrency::kAllow && !run.force;
@@ -272,7 +341,8 @@ class Driver {
     std::int64_t without_row = 0;
     auto slot = world_.state.next_slot(before, before.cursor);
     while (slot && *slot <= job->cursor) {
-      if (!slots_.contains(std::tuple(before.uid, std::string("schedule"), epoch_micros(*slot)))) {
+      if (!slots_.contains(
+              std::tuple(before.uid, std::string("schedule"), epoch_micros(*slot), 0))) {
         ++without_row;
       }
       slot = world_.state.next_slot(before, *slot);
@@ -288,12 +358,16 @@ class Driver {
     for (const Job* job : world_.state.jobs_by_name())
       names_.push_back(job->spec->name);
     world_.situation.now = std::max(world_.situation.now, latest_entry());
+    apply(model::Resume{});
+    for (HostSituation& host : world_.situation.nodes)
+      host.is_alive = host.is_clock_ok = true;
+    decided_on_ = world_.situation.nodes;
     apply(model::SetEnabled{.names = names_, .enabled = false, .until = {}});
     for (int i = 0; i < 3000 && failure_.empty(); ++i) {
       for (const model::Run* live : world_.state.live_runs()) {
         if (live->state == RunState::kQueued) continue;
         model::HostReports reports;
-        reports.node_id = 1;
+        reports.node_id = live->node_id;
         reports.reports.emplace_back();
         model::HostReport& line = reports.reports[0];
         line.kind = model::ReportKind::kEnded;
@@ -335,11 +409,14 @@ class Driver {
   }
 
   Rng rng_;
-  World world_;
+  const int hosts_;
+  Fleet world_;
+  std::vector<HostSituation> decided_on_;
+  std::int64_t incarnation_ = 7;
   model::TextList names_;
   std::string failure_;
   std::map<std::int64_t, model::Run> finals_;
-  std::map<std::tuple<std::uint64_t, std::string, std::int64_t>, std::int64_t> slots_;
+  std::map<std::tuple<std::uint64_t, std::string, std::int64_t, std::int32_t>, std::int64_t> slots_;
   std::map<std::uint64_t, std::int64_t> collapsed_;
   std::set<std::pair<std::int64_t, std::int32_t>> claims_;
   std::int64_t newest_run_ = 0;
@@ -355,11 +432,11 @@ std::uint64_t env_number(const char* key, std::uint64_t otherwise) {
 TEST_SUITE("planner") {
   TEST_CASE("random commands, reports, clock jumps and reloads keep the invariants") {
     const std::uint64_t only = env_number("DISTCRON_SEED", 0);
-    const std::uint64_t seeds = env_number("DISTCRON_SEEDS", 20);
+    const std::uint64_t seeds = env_number("DISTCRON_SEEDS", 30);
     std::size_t runs = 0;
     for (std::uint64_t i = 0; i < (only != 0 ? 1 : seeds); ++i) {
       const std::uint64_t seed = only != 0 ? only : 1 + i;
-      Driver driver(seed);
+      Driver driver(seed, seed % 2 == 0 ? 0 : 3);
       driver.run(600);
       runs += driver.run_count();
       INFO("seed=" << seed << " " << driver.failure());
