@@ -200,20 +200,22 @@ Outcome list_keys(const NoOptions& o, Context& context) {
       object.add_text("name", key.name).add_text("public_key", key.public_key);
       object.add_text("role", model::name_of(key.role)).add_json("run_as", json_array(users));
       object.add_some("jobs", key.jobs);
+      object.add_some("host", key.host);
       texts.push_back(object.text());
     }
     out.json_list("KeyList", texts);
     return ExitCode::kOk;
   }
   Table table;
-  table.columns = {{"name"}, {"role"}, {"run_as", Align::kLeft, true}, {"jobs"}, {"public_key"}};
+  table.columns = {{"name"}, {"role"}, {"run_as", Align::kLeft, true},
+                   {"jobs"}, {"host"}, {"public_key"}};
   for (const model::AccessKey& key : list.items) {
     std::string users;
     for (const std::string& user : key.run_as)
       users += (users.empty() ? "" : ",") + user;
     texts.push_back(key.name);
     table.rows.push_back({key.name, std::string(model::name_of(key.role)), users,
-                          key.jobs.empty() ? "*" : key.jobs, key.public_key});
+                          key.jobs.empty() ? "*" : key.jobs, key.host, key.public_key});
   }
   if (Status printed = out.table(std::move(table), texts); !printed) {
     return usage(printed.error().message, printed.error().hint);

@@ -9,6 +9,8 @@
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/host.h"
+#include "ctl/node_text.h"
+#include "model/glob.h"
 #include "wire/json.h"
 
 namespace distcron::ctl {
@@ -27,6 +29,7 @@ struct SettingsOptions {
 struct EventsOptions {
   bool follow = false;
   std::optional<std::string> since;
+  std::string type;
   std::int64_t limit = 100;
 };
 
@@ -41,23 +44,20 @@ void add_settings_flags(Flags& flags, SettingsOptions& o) {
 void add_events_flags(Flags& flags, EventsOptions& o) {
   flags.add({"follow", 'f', "", "go on as new ones come"}, o.follow);
   flags.add({"since", 0, "TIME", "only after this instant"}, o.since);
+  flags.add({"type", 0, "GLOB", "only of this type, such as node.*"}, o.type);
   flags.add({"limit", 0, "N", "at most this many, 100 by default"}, o.limit);
-}
-
-std::string fixed(double value) {
-  std::string text = std::to_string(value);
-  return text.substr(0, text.find('.') + 2);
 }
 
 bool is_well(const wire::StatusReply& status) {
   if (!status.quorum || !status.scheduler || !status.warnings.empty()) return false;
   for (const wire::NodeItem& node : status.nodes) {
-    if (node.state != "alive") return false;
+    const bool is_there = node.state == "alive" || node.state == "draining";
+    if (!is_there) return false;
   }
   return true;
 }
 
-std::string status_text(const wire::StatusReply& status) {
+std::string status_text(const wire::StatusReply& status, const Output& out) {
   std::string text = "cluster    " + status.name + "\nquorum     ";
   text += status.quorum ? "yes\n" : "no: nothing can be changed, and no run starts\n";
   text += "scheduler  " + (status.scheduler ? status.scheduler->name : std::string("none"));
@@ -66,29 +66,14 @@ std::string status_text(const wire::StatusReply& status) {
           " failing\n";
   text += "runs       " + std::to_string(status.running) + " running, " +
           std::to_string(status.queued) + " queued\n";
+  if (status.paused) {
+    text += "paused     " +
+            (status.paused_until ? "until " + out.day_time(*status.paused_until)
+                                 : std::string("until somebody resumes")) +
+            "\n";
+  }
   if (!status.cgroup.empty()) text += "cgroups    " + status.cgroup + "\n";
   return text;
-}
-
-Table node_table(const std::vector<wire::NodeItem>& nodes) {
-  Table table;
-  table.columns = {{"id", Align::kRight},
-                   {"name"},
-                   {"state"},
-                   {"role"},
-                   {"running", Align::kRight},
-                   {"version"},
-                   {"address", Align::kLeft, false, true},
-                   {"lag", Align::kRight, false, true},
-                   {"clock_ms", Align::kRight, false, true},
-                   {"rtt_ms", Align::kRight, false, true}};
-  for (const wire::NodeItem& node : nodes) {
-    table.rows.push_back({std::to_string(node.id), node.name, node.state, node.role,
-                          std::to_string(node.running), node.version, node.address,
-                          std::to_string(node.lag_entries), fixed(node.clock_offset_ms),
-                          fixed(node.rtt_ms)});
-  }
-  return table;
 }
 
 Outcome show_status(const StatusOptions& o, Context& context) {
@@ -103,7 +88,7 @@ Outcome show_status(const StatusOptions& o, Context& context) {
   for (const wire::NodeItem& node : status.nodes)
     names.push_back(node.name);
   const bool is_text = out.format() == Format::kTable || out.format() == Format::kWide;
-  if (is_text) out.write(status_text(status) + "\n");
+  if (is_text) out.write(status_text(status, out) + "\n");
   if (Status printed = out.table(node_table(status.nodes), names); !printed) {
     return usage(printed.error().message, printed.error().hint);
   }
@@ -169,6 +154,13 @@ Outcome print_events(const wire::EventList& list, Output& out, bool with_header)
   return ExitCode::kOk;
 }
 
+void keep_type(wire::EventList& list, const std::string& type) {
+  if (type.empty()) return;
+  std::erase_if(list.items, [&type](const wire::EventItem& item) {
+    return !model::glob_match(type, item.type);
+  });
+}
+
 Outcome show_events(const EventsOptions& o, Context& context) {
   wire::EventsRequest request;
   DC_TRY(request.since, context.parse_time_if("since", o.since));
@@ -176,12 +168,14 @@ Outcome show_events(const EventsOptions& o, Context& context) {
   if (o.follow && context.out.format() == Format::kJson) {
     return usage("--follow has no end, and -o json is one text", "use -o jsonl");
   }
-  DC_TRY(const wire::EventList list, context.client.request<wire::Op::kEvents>(request));
+  DC_TRY(wire::EventList list, context.client.request<wire::Op::kEvents>(request));
+  WallTime newest = context.now;
+  for (const wire::EventItem& item : list.items)
+    newest = std::max(newest, item.at);
+  keep_type(list, o.type);
   DC_TRY(const ExitCode exit, print_events(list, context.out, true));
   if (!o.follow) return exit;
-  WallTime seen = context.now;
-  for (const wire::EventItem& item : list.items)
-    seen = std::max(seen, item.at);
+  WallTime seen = newest;
   for (;;) {
     context.host.pause(kEventsPoll);
     request.since = seen + Micros(1);
@@ -191,6 +185,7 @@ Outcome show_events(const EventsOptions& o, Context& context) {
                      [](const auto& a, const auto& b) { return a.at < b.at; });
     for (const wire::EventItem& item : more.items)
       seen = std::max(seen, item.at);
+    keep_type(more, o.type);
     DC_TRY(const ExitCode shown, print_events(more, context.out, false));
     static_cast<void>(shown);
   }
@@ -223,6 +218,7 @@ CommandSpec cluster_events_command() {
                                       "show who changed what",
                                       "",
                                       {{"cluster events --since -2h", "the last two hours"},
+                                       {"cluster events --type 'node.*'", "of hosts only"},
                                        {"cluster events -f -o jsonl", "as they come"}}},
                                      add_events_flags, show_events);
 }

@@ -23,7 +23,7 @@ void add_unique(std::vector<std::string>& words, std::string_view word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.emplace_back(word);
 }
 
-/// In the order of the manual: define, see, run, explain, files, cluster, access, tools.
+/// In the order of the manual: define, see, run, explain, files, nodes, cluster, access, tools.
 std::vector<CommandSpec> make_commands() {
   std::vector<CommandSpec> all;
   all.push_back(job_verb(job_add_command()));
@@ -48,9 +48,28 @@ std::vector<CommandSpec> make_commands() {
   all.push_back(job_verb(job_versions_command()));
   all.push_back(import_crontab_command());
   all.push_back(export_jobs_command());
+  all.push_back(node_list_command());
+  all.push_back(node_show_command());
+  all.push_back(node_ping_command());
+  all.push_back(node_label_command());
+  all.push_back(node_set_command());
+  all.push_back(node_drain_command());
+  all.push_back(node_undrain_command());
+  all.push_back(node_join_token_command());
+  all.push_back(node_join_command());
+  all.push_back(node_leave_command());
+  all.push_back(node_remove_command());
+  all.push_back(cluster_init_command());
   all.push_back(cluster_status_command());
   all.push_back(cluster_settings_command());
   all.push_back(cluster_events_command());
+  all.push_back(cluster_pause_command());
+  all.push_back(cluster_resume_command());
+  all.push_back(cluster_stepdown_command());
+  all.push_back(cluster_backup_command());
+  all.push_back(cluster_restore_command());
+  all.push_back(cluster_upgrade_command());
+  all.push_back(cluster_force_quorum_command());
   all.push_back(access_keygen_command());
   all.push_back(access_key_list_command());
   all.push_back(access_key_add_command());

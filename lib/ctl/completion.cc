@@ -94,6 +94,13 @@ void add_live_runs(Context& context, Choices& choices) {
   }
 }
 
+void add_nodes(Context& context, Choices& choices) {
+  const auto reply = context.client.request<wire::Op::kNodeList>({});
+  if (!reply) return;
+  for (const wire::NodeItem& node : reply->items)
+    choices.emplace_back(node.name, "node " + node.state);
+}
+
 void add_users(Context& context, Choices& choices) {
   const auto text = context.host.read_file("/etc/passwd");
   if (!text) return;
@@ -115,6 +122,7 @@ void add_flag_values(const Flag& flag, Context& context, Choices& choices) {
   }
   if (flag.value == "USER") add_users(context, choices);
   if (flag.value == "RUN") add_live_runs(context, choices);
+  if (flag.value == "NODE") add_nodes(context, choices);
 }
 
 void add_words(const CommandSpec& spec, const Flags& flags, Context& context, Choices& choices) {
@@ -136,6 +144,12 @@ void add_words(const CommandSpec& spec, const Flags& flags, Context& context, Ch
     add_jobs(context, choices);
   }
   if (text.find("RUN") != std::string_view::npos) add_live_runs(context, choices);
+  if (text.find("NODE") != std::string_view::npos) add_nodes(context, choices);
+  if (spec.text.path == "node set") {
+    for (const char* word :
+         {"role=auto", "role=standby", "role=witness", "eligible=true", "eligible=false", "rank="})
+      choices.emplace_back(word, "");
+  }
 }
 
 /// What a line of words, the last of them unfinished, says so far.

@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CTL = pathlib.Path(os.environ.get("DISTCRON_BIN", ROOT / "build/bin")) / "distcronctl"
 PAGES = ["distcronctl.1", "distcronctl-job.1", "distcronctl-import.1", "distcronctl-access.1",
-         "distcron-schedule.7", "distcron-jobs.5"]
+         "distcronctl-node.1", "distcronctl-cluster.1", "distcron-schedule.7", "distcron-jobs.5"]
 EXIT_CODES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70, 130]
 
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/storage_dir.h"
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/state_dir.h"
+
+namespace distcron::ctl {
+namespace {
+
+constexpr std::array<std::string_view, 7> kDatabases = {
+    "raft.db", "raft.db-wal", "raft.db-shm", "state.db", "state.db-wal", "state.db-shm", "as-new"};
+
+bool is_there(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+Status move(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return fail_errno(ErrorCode::kIo, "cannot move '" + from + "'", errno);
+}
+
+/// Moves what is there of the databases; returns which.
+Result<std::vector<std::string>> move_all(const std::string& from, const std::string& to) {
+  std::vector<std::string> moved;
+  for (const std::string_view name : kDatabases) {
+    const std::string path = from + "/" + std::string(name);
+    if (!is_there(path)) continue;
+    if (moved.empty() && !is_there(to) && ::mkdir(to.c_str(), 0700) != 0) {
+      return fail_errno(ErrorCode::kIo, "cannot make '" + to + "'", errno);
+    }
+    DC_CHECK_OK(move(path, to + "/" + std::string(name)));
+    moved.push_back(std::string(name));
+  }
+  return moved;
+}
+
+/// Root gives what it made to the user that the agent runs as.
+Status give_to_owner(const std::string& dir, const std::vector<std::string>& names) {
+  if (::geteuid() != 0) return {};
+
+  struct stat owner {};
+
+  if (::stat(dir.c_str(), &owner) != 0) {
+    return fail_errno(ErrorCode::kIo, "cannot look at '" + dir + "'", errno);
+  }
+  for (const std::string& name : names) {
+    const std::string path = dir + "/" + name;
+    if (!is_there(path)) continue;
+    if (::lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
+      return fail_errno(ErrorCode::kIo, "cannot give '" + path + "' to its owner", errno);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Restored> restore_storage(const RestoreOrder& order) {
+  const std::string aside = order.dir + "/" + order.aside;
+  Restored out;
+  {
+    DC_TRY(const store::StateDir held, store::StateDir::open(order.dir));
+    DC_TRY(const std::vector<std::string> moved, move_all(order.dir, aside));
+    if (!moved.empty()) out.kept = aside;
+    if (order.as_new) DC_CHECK_OK(held.make_file("as-new"));
+  }
+  auto restored = store::restore_backup(order.backup, order.dir);
+  if (!restored) {
+    if (order.as_new) ::unlink((order.dir + "/as-new").c_str());
+    if (!out.kept.empty()) DC_CHECK_OK(move_all(aside, order.dir));
+    return fail(restored.error());
+  }
+  out.facts = std::move(*restored);
+  DC_CHECK_OK(give_to_owner(order.dir, {"state.db", "lock", "as-new", order.aside}));
+  return out;
+}
+
+}  // namespace distcron::ctl
