@@ -175,6 +175,7 @@ TEST_SUITE("mesh") {
     MeshNode& b = world.add(2);
     REQUIRE(world.connect_all());
     REQUIRE(world.deliver(a, b, "at the old place"));
+    REQUIRE(world.deliver(b, a, "from the old place"));
     const std::uint64_t boot = a.state_of(2).boot;
 
     world.start(b, "tcp://[::1]:*");
