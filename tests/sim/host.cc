@@ -105,6 +105,7 @@ void Host::crash() {
   acks_.clear();
   reads_.clear();
   snapshots_.clear();
+  served_until_ = 0;
   chunks_.clear();
   stored_.clear();
   // A half-received snapshot is a file of its own: it may be there again, or not.

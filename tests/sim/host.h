@@ -192,6 +192,8 @@ class Host final : public consensus::Dice {
   std::vector<PendingRead> reads_;
   std::uint64_t next_tag_ = 0;
   std::deque<Snapshot> snapshots_;
+  consensus::Index served_index_ = 0;  ///< The log stays from here on, until
+  SimTime served_until_ = 0;
   std::deque<consensus::ChunkRead> chunks_;  ///< Being read.
   Incoming incoming_;
   std::deque<consensus::ChunkStored> stored_;  ///< Answers to come.

@@ -15,6 +15,7 @@ using consensus::Index;
 namespace {
 
 constexpr std::size_t kSnapshotsKept = 2;
+constexpr SimTime kServedTimeouts = 8;  ///< Election timeouts since a piece was asked for.
 
 }  // namespace
 
@@ -42,7 +43,9 @@ void Host::on_checkpoint(std::int64_t number) {
   disk_.checkpoint(checkpoint_);
   world_.trace().add(
       {.at = world_.now(), .mark = Mark::kSnapshot, .a = id_, .b = checkpoint_.applied});
-  const Index index = checkpoint_.applied - world_.options().snapshot_keep;
+  Index index = checkpoint_.applied - world_.options().snapshot_keep;
+  // Who has just got a snapshot needs what follows it: else it would need another one, for ever.
+  if (world_.now() < served_until_) index = std::min(index, served_index_);
   if (index <= disk_.raft_db().base_index || is_full_) return;
   DiskWrite write;
   write.kind = DiskWrite::Kind::kCompact;
@@ -75,6 +78,8 @@ void Host::read_chunk(const consensus::ChunkWanted& wanted) {
   if (!snapshots_.empty()) {
     const Snapshot& from = same != snapshots_.end() && !makes_new ? *same : snapshots_.back();
     chunk.index = from.state.applied;
+    if (world_.now() >= served_until_ || chunk.index < served_index_) served_index_ = chunk.index;
+    served_until_ = world_.now() + kServedTimeouts * world_.options().election_us;
     chunk.term = from.state.term;
     chunk.config = from.state.config;
     chunk.config_index = from.state.config_index;

@@ -107,7 +107,7 @@ SimTime entry_time(const Options& o) {
       std::clamp<std::int64_t>(o.append_bytes / entry_bytes, 1, o.append_entries);
   const std::int64_t messages =
       std::clamp<std::int64_t>(o.inflight_bytes / (entries * entry_bytes), 1, o.inflight_messages);
-  return 2 * (o.delay_max_us + o.disk_max_us) / (entries * messages);
+  return 1 + 2 * (o.delay_max_us + o.disk_max_us) / (entries * messages);
 }
 
 }  // namespace
@@ -143,8 +143,10 @@ Options draw_options(Rng& rng, SimTime duration_us) {
   o.batch = pick(rng, std::array<std::int64_t, 5>{1, 1, 4, 16, 64});
   o.payload = draw_chance(rng, 200) ? draw_scaled(rng, 1, 1'000) : draw_between(rng, 0, 16);
   // Few commands in many situations find more than many in few.
+  const SimTime share = 3 * o.clients * entry_time(o);
+  o.batch = std::clamp<std::int64_t>(4 * o.election_us / share, 1, o.batch);
   const SimTime think = draw_scaled(rng, o.election_us / 10, o.election_us) * (4 + o.batch) / 4;
-  o.think_us = std::max(think, 3 * o.clients * o.batch * entry_time(o));
+  o.think_us = std::max(think, o.batch * share);
   o.reads_permille = draw_between(rng, 0, 500);
   o.reply_loss_permille = draw_chance(rng, 300) ? draw_scaled(rng, 5, 200) : 0;
   o.duration_us = duration_us;

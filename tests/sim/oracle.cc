@@ -104,6 +104,7 @@ void Oracle::on_step(NodeId id, const consensus::Ready& ready) {
   if (ready.hard) check_hard(id, ready);
   if (!ready.entries.empty()) check_entries(id, ready);
   View& v = view(id);
+  if (v.is_full && v.raft->last_index() < v.last()) cut_mirror(v, v.raft->last_index() + 1);
   const bool is_in_memory = !v.is_full;
   if (is_in_memory && (v.raft->term() != v.hard.term || v.raft->vote() != v.hard.vote)) {
     fail("unwritten_vote", "node " + std::to_string(id) + " is in term " +
@@ -137,6 +138,12 @@ void Oracle::check_hard(NodeId id, const consensus::Ready& ready) {
                          " and " + std::to_string(hard.vote));
   }
   v.hard = hard;
+}
+
+void Oracle::cut_mirror(View& v, Index from) {
+  v.log.resize(static_cast<std::size_t>(std::max<Index>(from - v.base - 1, 0)));
+  while (v.configs.size() > 1 && v.configs.back().index >= from)
+    v.configs.pop_back();
 }
 
 void Oracle::check_entries(NodeId id, const consensus::Ready& ready) {

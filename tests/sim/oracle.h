@@ -160,6 +160,7 @@ class Oracle {
   void check_scheduler(consensus::NodeId id);
   void check_match(const consensus::Message& message);
   void mirror_disk(View& view) const;
+  static void cut_mirror(View& view, consensus::Index from);
   [[nodiscard]] bool has_durable(consensus::NodeId id, consensus::Index index,
                                  consensus::Term term) const;
   [[nodiscard]] Frozen freeze(consensus::NodeId id) const;
