@@ -115,6 +115,7 @@ Status Agent::open_store(const std::string& boot_id) {
   for (planner::Job& job : loaded.jobs)
     DC_CHECK_OK(state_.load_job(std::move(job)));
   load_state(loaded);
+  if (loaded.is_restored) restore_identity(known);
   DC_CHECK_OK(open_identity(std::move(known)));
   DC_CHECK_OK(open_mesh());
   store_->start();
@@ -136,33 +137,6 @@ Status Agent::open_store(const std::string& boot_id) {
                                                  options_.own_user.empty(), options_.writes_syslog},
                                      state_, *host_);
   return {};
-}
-
-/// Who this agent is: what it was before, else the first node of a cluster of its own.
-Status Agent::open_identity(std::optional<Identity> known) {
-  if (known) {
-    identity_ = std::move(*known);
-    if (options_.node_id != 0 && options_.node_id != identity_.node_id) {
-      return fail_hint(ErrorCode::kInvalid,
-                       "node.id is " + std::to_string(options_.node_id) +
-                           ", but this storage belongs to node " +
-                           std::to_string(identity_.node_id),
-                       "an id is never changed: leave node.id out, or use another storage.dir");
-    }
-  } else {
-    identity_.cluster_id =
-        state_.cluster().cluster_id.empty() ? random_hex(random_, 16) : state_.cluster().cluster_id;
-    std::int64_t last_node = 0;
-    for (const planner::Node& node : state_.all_nodes()) {
-      last_node = std::max(last_node, node.id);
-      if (options_.node_id == 0 && node.name == options_.node_name) options_.node_id = node.id;
-    }
-    identity_.node_id = options_.node_id != 0 ? options_.node_id : last_node + 1;
-  }
-  identity_.incarnation =
-      std::max({identity_.incarnation, state_.cluster().incarnation, std::int64_t{1}});
-  options_.node_id = identity_.node_id;
-  return save_identity(options_.layout.storage_dir, identity_);
 }
 
 Status Agent::open_mesh() {
@@ -287,56 +261,6 @@ Status Agent::open_doors() {
         [this](const process::ExecSpoolFile& table) { crontabs_->on_spool(table, now_); });
   }
   return {};
-}
-
-void Agent::put_key(const std::string& name, const std::string& public_key, model::Role role) {
-  const model::AccessKey* known = state_.find_key(public_key);
-  if (known != nullptr && known->role == role) return;
-  model::Entry entry;
-  entry.at = now_.wall;
-  entry.actor = "host:" + options_.node_name;
-  entry.command = model::PutKey{model::AccessKey{name, public_key, role, {}, {}, {}}};
-  log_->propose(std::move(entry), [](const planner::Applied&) {});
-}
-
-/// Says who this is. What is proposed here waits until there is somebody to lead.
-void Agent::introduce() {
-  if (identity_.is_forced) {
-    model::Entry entry;
-    entry.at = now_.wall;
-    entry.actor = "admin";
-    entry.command = model::RaiseIncarnation{identity_.incarnation, identity_.node_id, true, {}, {}};
-    log_->propose(std::move(entry), [this](const planner::Applied& applied) {
-      if (!applied.status) return stop_for(applied.status.error());
-      identity_.is_forced = false;
-      if (Status saved = save_identity(options_.layout.storage_dir, identity_); !saved) {
-        stop_for(saved.error());
-      }
-    });
-  }
-  if (!identity_.has_joined) {
-    if (state_.cluster().cluster_id.empty()) {
-      model::Entry entry;
-      entry.at = now_.wall;
-      entry.actor = "host:" + options_.node_name;
-      entry.command = model::InitCluster{"distcron", identity_.cluster_id, identity_.incarnation,
-                                         cron::host_zone_name()};
-      log_->propose(std::move(entry), [](const planner::Applied&) {});
-    }
-    put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
-    put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
-  }
-  model::Entry entry;
-  entry.at = now_.wall;
-  entry.actor = "host:" + options_.node_name;
-  entry.command = describe_node();
-  log_->propose(std::move(entry), [this](const planner::Applied& applied) {
-    if (applied.status) {
-      is_introduced_ = true;
-    } else {
-      stop_for(applied.status.error());
-    }
-  });
 }
 
 wire::HostState Agent::own_state() const {

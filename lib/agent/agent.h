@@ -128,6 +128,7 @@ class Agent {
   [[nodiscard]] Status open_store(const std::string& boot_id);
   [[nodiscard]] Status open_doors();
   [[nodiscard]] Status make_timers();
+  void restore_identity(std::optional<Identity>& known);
   [[nodiscard]] Status open_identity(std::optional<Identity> known);
   [[nodiscard]] Status open_mesh();
   [[nodiscard]] Status open_replica(store::Loaded& loaded);
@@ -135,7 +136,7 @@ class Agent {
   void introduce();
   [[nodiscard]] model::PutNode describe_node() const;
   [[nodiscard]] wire::HostState own_state() const;
-  void put_key(const std::string& name, const std::string& public_key, model::Role role);
+  void put_key(std::string name, const std::string& public_key, model::Role role);
   [[nodiscard]] Result<std::string> login(std::uint32_t uid, const std::string& public_key);
 
   void turn();
@@ -188,6 +189,7 @@ class Agent {
   UniqueFd timer_fd_;
   UniqueFd clock_fd_;  ///< Readable when the wall clock was set.
   UniqueFd signal_fd_;
+  std::int64_t seen_applied_ = 0;
   MonoTime next_retain_{};
   MonoTime next_status_{};
   bool is_ready_ = false;
@@ -195,6 +197,7 @@ class Agent {
   bool stops_ = false;
   bool restarts_ = false;  ///< Once this turn is over.
   bool may_lead_ = true;
+  bool makes_new_cluster_ = false;  ///< Of a restored backup.
   bool disk_failed_ = false;
   int stop_signals_ = 0;
   std::string fatal_;

@@ -1,11 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes of who this agent is: it joins another cluster, or an admin makes it the only member.
+// Who this agent is, and changes of that: it joins another cluster, a backup becomes its state, an
+// admin makes it the only member.
 #include <algorithm>
 #include <utility>
 
 #include "agent/sockets.h"
+#include "cron/zone.h"
+#include "store/file_io.h"
 
 namespace distcron::agent {
+
+/// A backup has become the state: this agent is the whole cluster in a new incarnation, under the
+/// id that it had in the backup if it had one. An empty file `as-new` beside it makes it another
+/// cluster than the one that the backup is of.
+void Agent::restore_identity(std::optional<Identity>& known) {
+  Identity restored = known.value_or(Identity{});
+  const std::string as_new = options_.layout.storage_dir + "/as-new";
+  makes_new_cluster_ = store::is_there(as_new);
+  restored.cluster_id = makes_new_cluster_ ? random_hex(random_, 16) : state_.cluster().cluster_id;
+  std::int64_t last_node = 0;
+  std::int64_t node_id = options_.node_id;
+  for (const planner::Node& node : state_.all_nodes()) {
+    last_node = std::max(last_node, node.id);
+    const bool is_self = known ? node.id == known->node_id : node.name == options_.node_name;
+    if (node_id == 0 && is_self && model::is_member(node)) node_id = node.id;
+  }
+  restored.node_id = node_id != 0 ? node_id : last_node + 1;
+  restored.incarnation = std::max(restored.incarnation, state_.cluster().incarnation) + 1;
+  restored.has_joined = false;
+  restored.is_forced = true;
+  restored.is_restored = true;
+  restored.members.clear();
+  known = std::move(restored);
+}
+
+/// Who this agent is: what it was before, else the first node of a cluster of its own.
+Status Agent::open_identity(std::optional<Identity> known) {
+  if (known) {
+    identity_ = std::move(*known);
+    if (options_.node_id != 0 && options_.node_id != identity_.node_id) {
+      return fail_hint(ErrorCode::kInvalid,
+                       "node.id is " + std::to_string(options_.node_id) +
+                           ", but this storage belongs to node " +
+                           std::to_string(identity_.node_id),
+                       "an id is never changed: leave node.id out, or use another storage.dir");
+    }
+  } else {
+    identity_.cluster_id =
+        state_.cluster().cluster_id.empty() ? random_hex(random_, 16) : state_.cluster().cluster_id;
+    std::int64_t last_node = 0;
+    for (const planner::Node& node : state_.all_nodes()) {
+      last_node = std::max(last_node, node.id);
+      if (options_.node_id == 0 && node.name == options_.node_name) options_.node_id = node.id;
+    }
+    identity_.node_id = options_.node_id != 0 ? options_.node_id : last_node + 1;
+  }
+  identity_.incarnation =
+      std::max({identity_.incarnation, state_.cluster().incarnation, std::int64_t{1}});
+  options_.node_id = identity_.node_id;
+  return save_identity(options_.layout.storage_dir, identity_);
+}
+
+void Agent::put_key(std::string name, const std::string& public_key, model::Role role) {
+  const model::AccessKey* known = state_.find_key(public_key);
+  if (known != nullptr && known->role == role) return;
+  for (const model::AccessKey& key : state_.keys()) {
+    // A restored state has the keys of the host that made the cluster: those stay good.
+    if (key.name == name && identity_.is_restored) name += "@" + options_.node_name;
+  }
+  model::Entry entry;
+  entry.at = now_.wall;
+  entry.actor = "host:" + options_.node_name;
+  entry.command = model::PutKey{model::AccessKey{name, public_key, role, {}, {}, {}}};
+  log_->propose(std::move(entry), [](const planner::Applied&) {});
+}
+
+/// Says who this is. What is proposed here waits until there is somebody to lead.
+void Agent::introduce() {
+  const auto propose = [this](model::Command command, Replica::Done done) {
+    model::Entry entry;
+    entry.at = now_.wall;
+    entry.actor = "host:" + options_.node_name;
+    entry.command = std::move(command);
+    log_->propose(std::move(entry), std::move(done));
+  };
+  if (!identity_.has_joined) {
+    if (state_.cluster().cluster_id.empty()) {
+      propose(model::InitCluster{"distcron", identity_.cluster_id, identity_.incarnation,
+                                 cron::host_zone_name()},
+              [](const planner::Applied&) {});
+    }
+    put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
+    put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
+  }
+  propose(describe_node(), [this](const planner::Applied& applied) {
+    if (applied.status) {
+      is_introduced_ = true;
+    } else {
+      stop_for(applied.status.error());
+    }
+  });
+  if (!identity_.is_forced) return;
+  model::RaiseIncarnation raise;
+  raise.incarnation = identity_.incarnation;
+  raise.node_id = identity_.node_id;
+  raise.keeps_runs = !identity_.is_restored;
+  if (makes_new_cluster_) raise.cluster_id = identity_.cluster_id;
+  propose(std::move(raise), [this](const planner::Applied& applied) {
+    // kConflict: done already, before a crash.
+    if (!applied.status && applied.status.error().code != ErrorCode::kConflict) {
+      return stop_for(applied.status.error());
+    }
+    identity_.is_forced = false;
+    identity_.is_restored = false;
+    if (Status saved = save_identity(options_.layout.storage_dir, identity_); !saved) {
+      return stop_for(saved.error());
+    }
+    static_cast<void>(store::remove_file(options_.layout.storage_dir + "/as-new"));
+    scheduler_->wake();
+  });
+}
 
 void Agent::start_joining(const wire::NodeJoinRequest& request, JoinDone done) {
   if (joining_) {

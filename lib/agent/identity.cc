@@ -45,6 +45,7 @@ Identity identity_of(const Json& json) {
   identity.has_joined = json.at("has_joined").get<bool>();
   identity.starts_empty = json.value("starts_empty", false);
   identity.is_forced = json.value("is_forced", false);
+  identity.is_restored = json.value("is_restored", false);
   identity.mesh_listen = json.at("mesh_listen").get<std::vector<std::string>>();
   for (const Json& member : json.at("members"))
     identity.members.push_back(member_of(member));
@@ -84,10 +85,15 @@ Status set_aside(const std::string& dir, WallTime now) {
 }
 
 Status save_identity(const std::string& dir, const Identity& identity) {
-  Json json{{"node_id", identity.node_id},           {"cluster_id", identity.cluster_id},
-            {"incarnation", identity.incarnation},   {"has_joined", identity.has_joined},
-            {"starts_empty", identity.starts_empty}, {"is_forced", identity.is_forced},
-            {"mesh_listen", identity.mesh_listen},   {"members", Json::array()}};
+  Json json{{"node_id", identity.node_id},
+            {"cluster_id", identity.cluster_id},
+            {"incarnation", identity.incarnation},
+            {"has_joined", identity.has_joined},
+            {"starts_empty", identity.starts_empty},
+            {"is_forced", identity.is_forced},
+            {"is_restored", identity.is_restored},
+            {"mesh_listen", identity.mesh_listen},
+            {"members", Json::array()}};
   for (const model::Node& member : identity.members)
     json["members"].push_back(member_json(member));
   const std::string path = path_in(dir);

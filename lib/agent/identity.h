@@ -25,6 +25,7 @@ struct Identity {
   bool starts_empty = false;
   /// An admin has made this member the only one: what it has is the state, whatever others have.
   bool is_forced = false;
+  bool is_restored = false;  ///< With is_forced: the state is that of a backup.
   /// Where the mesh listened first, when its port was free to choose: others know it by that.
   std::vector<std::string> mesh_listen;
   /// Members that it was told of when it joined.

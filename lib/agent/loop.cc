@@ -90,6 +90,10 @@ void Agent::turn() {
   fleet_->on_mesh(now_);
   log_->on_timer();
   fleet_->on_timer(now_);
+  // Whatever was applied may make something due.
+  if (std::exchange(seen_applied_, log_->last_applied()) != log_->last_applied()) {
+    scheduler_->wake();
+  }
   if (fleet_->take_hosts_changed()) scheduler_->wake();
   on_role();
   host_->on_executor(now_);
@@ -197,7 +201,6 @@ void Agent::on_completion(store::Completion& completion) {
   if (const auto* durable = std::get_if<store::Durable>(&completion)) {
     if (durable->fatal) fatal(durable->status);
     log_->on_durable(*durable);
-    scheduler_->wake();  // whatever was applied may make something due
   } else if (const auto* written = std::get_if<store::StateWritten>(&completion)) {
     if (written->fatal) fatal(written->status);
   } else if (auto* done = std::get_if<store::QueryDone>(&completion)) {
@@ -236,7 +239,7 @@ void Agent::stop_for(const Error& error) {
 }
 
 bool Agent::schedules() const {
-  return is_introduced_ && log_->is_scheduler();
+  return is_introduced_ && !identity_.is_forced && log_->is_scheduler();
 }
 
 /// What follows from a change of scheduler, term or members.

@@ -171,6 +171,7 @@ class Operations {
   void cluster_resume(const Call& call, const wire::Empty& request);
   void cluster_stepdown(const Call& call, const wire::StepdownRequest& request);
   void cluster_backup(const Call& call, const wire::BackupRequest& request);
+  void send_piece(const Call& call, const wire::BackupRequest& request);
   void cluster_force_quorum(const Call& call, const wire::ForceQuorumRequest& request);
   void cluster_upgrade(const Call& call, const wire::Empty& request);
   // nodes

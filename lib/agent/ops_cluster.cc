@@ -150,6 +150,10 @@ void Operations::cluster_backup(const Call& call, const wire::BackupRequest& req
     store_.back_up(facts_.storage_dir + "/backup-" + std::to_string(tag) + ".db", tag);
     return;
   }
+  send_piece(call, request);
+}
+
+void Operations::send_piece(const Call& call, const wire::BackupRequest& request) {
   const auto found = backup_files_.find(request.id);
   if (found == backup_files_.end()) {
     call.refuse(
@@ -190,12 +194,7 @@ void Operations::on_backed_up(const store::BackedUp& backed_up) {
   }
   const std::string id = std::to_string(backed_up.tag);
   backup_files_[id] = backed_up.copy;
-  wire::BackupReply reply;
-  reply.id = id;
-  reply.index = backed_up.copy.index;
-  reply.size = static_cast<std::int64_t>(backed_up.copy.size);
-  reply.crc = backed_up.copy.crc;
-  found.mapped().answer(reply);
+  send_piece(found.mapped(), wire::BackupRequest{id, 0});
 }
 
 void Operations::cluster_force_quorum(const Call& call, const wire::ForceQuorumRequest& request) {

@@ -2,6 +2,7 @@
 """Several agents that form one cluster, each with its own folder, on addresses of 127.0.0.0/8."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -13,18 +14,19 @@ SIZE_MAX = 60  # 127.0.0.2 and on
 
 
 class Member(one_node.OneNode):
-    """One agent of a fleet: node I listens on 127.0.0.(I+1)."""
+    """One agent of a fleet: node I listens on 127.NET.0.(I+1)."""
 
-    def __init__(self, folder, number, sets=(), token=None, **more):
+    def __init__(self, folder, number, net=0, sets=(), token=None, own_key=False, **more):
         self.number = number
         self.name = f"n{number}"
-        self.address = f"127.0.0.{number + 1}"
+        self.address = f"127.{net}.0.{number + 1}"
         own = [f"node.name={self.name}", f"mesh.listen=tcp://{self.address}:8471"]
         if token:
             own.append(f"mesh.join_token_file={token}")
         super().__init__(sets=[*own, *sets], storage=folder / self.name, **more)
         # One file serves against every agent: that of the member that made the cluster.
-        self.environment["DISTCRON_KEY"] = str(folder / "n1/keys/admin.key")
+        if not own_key:
+            self.environment["DISTCRON_KEY"] = str(folder / "n1/keys/admin.key")
 
     def status(self):
         """cluster status, as this member has it; {} while it does not answer."""
@@ -41,8 +43,13 @@ class Member(one_node.OneNode):
 class Fleet:
     """`with Fleet(3) as fleet:` members 1 to 3, of which 1 made the cluster and the rest joined."""
 
+    made = 0  # in this process
+
     def __init__(self, size, sets=(), **more):
         self.size = size
+        # Fleets of tests that run at the same time have addresses of their own.
+        self.net = 20 + (os.getpid() * 3 + Fleet.made) % 200
+        Fleet.made += 1
         self.sets = list(sets)
         self.more = more
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distcron-fleet."))
@@ -74,7 +81,7 @@ class Fleet:
                 member.kill()
             # Executors and what they run belong to this test alone.
             for pid in one_node.processes([f"{member.storage}/"]):
-                one_node.os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
             member.log.close()
             if not failed:
                 shutil.rmtree(member.folder, ignore_errors=True)
@@ -92,10 +99,11 @@ class Fleet:
         self.token.write_text(member.ctl("node", "join-token", *uses, *arguments, "-o",
                                          "name").stdout)
 
-    def add(self, number, sets=()):
+    def add(self, number, sets=(), own_key=False):
         """A new member; it joins when there is a token."""
         token = self.token if self.token.exists() else None
-        member = Member(self.folder, number, [*self.sets, *sets], token, **self.more)
+        member = Member(self.folder, number, self.net, [*self.sets, *sets], token, own_key,
+                        **self.more)
         self.members[number] = member
         member.start()
         return member

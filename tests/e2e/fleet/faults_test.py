@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to a cluster when members stop, go, come, or are lost for good."""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import fleet  # noqa: E402
+import one_node  # noqa: E402
+
+TICK = ("add", "tick", "--schedule", "* * * * * *", "--dialect", "seconds", "--concurrency",
+        "allow", "--misfire", "all", "--misfire-window", "60s", "--command")
+
+
+def starts(witness):
+    """How often each slot started."""
+    found = {}
+    for line in witness.read_text().splitlines():
+        found[line] = found.get(line, 0) + 1
+    return found
+
+
+class FaultsTest(unittest.TestCase):
+    def check_slots(self, some, witness, states=("ok",)):
+        """No slot twice, none without a row, each row as it should be."""
+        some.ctl("disable", "tick")
+        one_node.wait_until(lambda: all(item["state"] in one_node.FINAL
+                                        for item in some.history("tick")), 60, "all runs end")
+        count = starts(witness)
+        self.assertEqual([slot for slot, n in count.items() if n > 1], [])
+        rows = {one_node.epoch_of(item["scheduled_at"]): item for item in some.history("tick")}
+        self.assertEqual([slot for slot in count if int(slot) not in rows], [])
+        for slot in range(min(rows), max(rows) + 1):
+            self.assertIn(slot, rows)
+            row = rows[slot]
+            if row["state"] == "ok":
+                self.assertEqual(count.get(str(slot)), 1, row)
+            else:
+                self.assertIn("reason", row)
+                if row["reason"] != "disabled":
+                    self.assertIn(row["state"], states, row)
+
+    def test_a_stopped_scheduler_that_wakes_up_starts_nothing_twice(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            witness = three.folder / "witness"
+            witness.touch()
+            three[2].ctl(*TICK, f"echo $DISTCRON_SCHEDULED_EPOCH >> {witness}", "--on",
+                         "name=n2")
+            one_node.wait_until(lambda: len(starts(witness)) >= 2, 30, "it ticks")
+            for seconds in (1, 3):
+                victim = three.some_scheduler()
+                os.kill(victim.agent.pid, signal.SIGSTOP)
+                until = time.monotonic() + seconds
+                one_node.wait_until(lambda: time.monotonic() > until, 60, "it is stopped")
+                os.kill(victim.agent.pid, signal.SIGCONT)
+                three.some_scheduler()
+            seen = len(starts(witness))
+            one_node.wait_until(lambda: len(starts(witness)) >= seen + 2, 30, "it ticks on")
+            self.check_slots(three[2], witness)
+
+    def test_after_a_power_failure_of_all_every_slot_is_accounted_for(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            witness = three.folder / "witness"
+            witness.touch()
+            three[1].ctl(*TICK, f"echo $DISTCRON_SCHEDULED_EPOCH >> {witness}")
+            one_node.wait_until(lambda: len(starts(witness)) >= 3, 30, "it ticks")
+            for member in three.members.values():
+                member.kill()
+            for member in three.members.values():
+                member.start()
+            some = three.some_scheduler()
+            seen = len(starts(witness))
+            one_node.wait_until(lambda: len(starts(witness)) >= seen + 3, 60, "it ticks on")
+            self.check_slots(some, witness, ("ok", "missed", "unknown"))
+
+    def test_a_removed_member_stops_and_may_not_come_back(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            gone = three[3]
+            refused = three[1].ctl("node", "remove", "n3", "--yes", check=False)
+            self.assertEqual(refused.returncode, 5, refused.stderr)
+            three[1].ctl("node", "remove", "n3", "--force", "--yes")
+            one_node.wait_until(lambda: gone.agent.poll() is not None, 30, "the agent of n3 ends")
+            self.assertEqual(gone.agent.poll(), 77)
+            names = [node["name"] for node in three[2].status()["nodes"]]
+            self.assertEqual(names, ["n1", "n2"])
+            again = gone.launch()
+            one_node.wait_until(lambda: len(three[1].status()["nodes"]) == 2, 5, "two nodes")
+            again.kill()
+            again.wait()
+
+    def test_a_member_leaves_in_order(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            three[2].ctl("node", "leave", "--yes")
+            one_node.wait_until(lambda: three[2].agent.poll() is not None, 30, "n2 ends")
+            self.assertEqual(three[2].agent.poll(), 0)
+            three.wait_for_members(2)
+
+    def test_the_scheduler_itself_may_be_removed(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            three[2].ctl("node", "remove", "n1", "--force", "--yes")
+            one_node.wait_until(lambda: three[1].agent.poll() is not None, 30, "n1 ends")
+            three.wait_for_members(2)
+            self.assertEqual(three.some_scheduler().number, 2)
+            three[3].ctl("add", "later", "--manual", "--command", "true")
+
+    def test_the_last_one_left_becomes_the_cluster_when_forced(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            three[1].ctl("add", "job", "--manual", "--command", "echo alive")
+            for number in (1, 2):
+                three[number].kill()
+            left = three[3]
+            one_node.wait_until(lambda: left.status().get("quorum") is False, 30, "no quorum")
+            wrong = left.ctl("cluster", "force-quorum", "--confirm", "other", check=False)
+            self.assertNotEqual(wrong.returncode, 0)
+            left.ctl("cluster", "force-quorum", "--confirm", "distcron")
+            one_node.wait_until(lambda: left.scheduler() == 3, 30, "n3 is the scheduler")
+            run = left.run_job("job")
+            self.assertEqual(left.wait(run)["state"], "ok")
+            self.assertGreater(run, 1 << 20)
+            # The others belong to an earlier life, and do no harm.
+            three[1].agent = three[1].launch()
+            one_node.wait_until(lambda: len(left.status()["nodes"]) == 1, 10, "one node")
+            self.assertEqual(left.scheduler(), 3)
+
+    def test_a_drained_member_hands_over_and_takes_no_run(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            three[3].ctl("node", "drain", "n1")
+            three.wait_for_scheduler(2)
+            three[1].ctl("add", "any", "--manual", "--concurrency", "allow", "--command", "true")
+            nodes = {three[1].wait(three[1].run_job("any"))["node"] for _ in range(5)}
+            self.assertNotIn("n1", nodes)
+            three[1].ctl("node", "undrain", "n1")
+            three.wait_for_scheduler(1)
+
+    def test_a_running_agent_joins_by_command(self):
+        with fleet.Fleet(1) as one:
+            one.make_token(one[1])
+            token = one.token.read_text().strip()
+            one.token.unlink()
+            second = one.add(2, own_key=True)
+            second.ctl("node", "join", token)
+            one.wait_for_members(2)
+            self.assertEqual(second.ctl("whoami").returncode, 0)
+            twice = second.ctl("node", "join", token, check=False)
+            self.assertEqual(twice.returncode, 4, twice.stderr)
+
+    def test_a_backup_of_a_running_cluster_is_restored_on_an_empty_machine(self):
+        with fleet.Fleet(3) as three, fleet.Fleet(1) as other:
+            three.wait_for_scheduler(1)
+            three[1].ctl("add", "kept", "--manual", "--command", "echo restored")
+            three[2].wait(three[2].run_job("kept"))
+            file = three.folder / "backup.db"
+            three[2].ctl("cluster", "backup", file, "--verify")
+            empty = other[1]
+            empty.stop()
+            empty.ctl("cluster", "restore", file, "--storage", empty.storage, "--confirm",
+                      "distcron")
+            empty.start()
+            one_node.wait_until(lambda: empty.scheduler() is not None, 30, "it schedules")
+            self.assertEqual([item["name"] for item in empty.items("list")], ["kept"])
+            self.assertEqual(len(empty.history("kept")), 1)
+            run = empty.run_job("kept")
+            self.assertEqual(empty.wait(run)["state"], "ok")
+            self.assertGreater(run, 1 << 20)
+
+
+if __name__ == "__main__":
+    one_node.skip_without_programs()
+    unittest.main(verbosity=2)
