@@ -98,12 +98,6 @@ Outcome whoami(const NoOptions& o, Context& context) {
   return ExitCode::kOk;
 }
 
-mesh::KeyPlaces key_places(const Context& context) {
-  const AgentPlace place = find_agent(context.globals, context.host);
-  return {context.globals.key, context.host.env("DISTCRON_KEY"), context.host.env("HOME"),
-          place.storage};
-}
-
 /// The cluster's public key in the key file that is in use; empty when there is none.
 std::string known_server_key(const Context& context) {
   const auto path = mesh::find_key_file(key_places(context));

@@ -8,6 +8,9 @@
 #include "ctl/changes.h"
 #include "ctl/choices.h"
 #include "ctl/command_list.h"
+#include "ctl/host.h"
+#include "ctl/places.h"
+#include "mesh/keys.h"
 #include "wire/json.h"
 
 namespace distcron::ctl {
@@ -64,6 +67,19 @@ Outcome make_token(const TokenOptions& o, Context& context) {
   return ExitCode::kOk;
 }
 
+/// The doors of all members show one key: the key files of this host name it from now on.
+void change_key_files(const std::string& server_key, Context& context) {
+  const auto used = mesh::find_key_file(key_places(context));
+  if (!used) return;
+  const std::string dir = used->substr(0, used->rfind('/') + 1);
+  for (const std::string& path : {*used, dir + "admin.key", dir + "operator.key"}) {
+    if (!context.host.is_readable(path)) continue;
+    if (const Status changed = mesh::change_server_key(path, server_key); !changed) {
+      context.out.talk(changed.error().message + "; its server_key must become " + server_key);
+    }
+  }
+}
+
 Outcome join(const JoinOptions& o, Context& context) {
   wire::NodeJoinRequest request;
   request.token = o.tokens.front();
@@ -77,6 +93,7 @@ Outcome join(const JoinOptions& o, Context& context) {
   request.labels = o.labels;
   DC_TRY(const wire::NodeJoinReply reply,
          context.client.request<wire::Op::kNodeJoin>(request, kJoinPatience));
+  change_key_files(reply.server_key, context);
   Output& out = context.out;
   if (out.is_json()) {
     out.json_object("Join", wire::to_json(reply));

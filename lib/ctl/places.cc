@@ -41,4 +41,10 @@ AgentPlace find_agent(const Globals& globals, const Host& host) {
   return {"ipc://" + std::string(kSystemSocket), ""};
 }
 
+mesh::KeyPlaces key_places(const Context& context) {
+  const AgentPlace place = find_agent(context.globals, context.host);
+  return {context.globals.key, context.host.env("DISTCRON_KEY"), context.host.env("HOME"),
+          place.storage};
+}
+
 }  // namespace distcron::ctl

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ctl/context.h"
+#include "mesh/keys.h"
 
 namespace distcron::ctl {
 
@@ -18,6 +19,9 @@ struct AgentPlace {
 
 /// The first of --endpoint, DISTCRON_ENDPOINT, the socket of an agent of one's own, the system's.
 [[nodiscard]] AgentPlace find_agent(const Globals& globals, const Host& host);
+
+/// Where a key file is looked for.
+[[nodiscard]] mesh::KeyPlaces key_places(const Context& context);
 
 /// $XDG_STATE_HOME/distcron: storage of an agent that an ordinary user starts.
 [[nodiscard]] std::string own_storage(const Host& host);

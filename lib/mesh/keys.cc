@@ -139,6 +139,19 @@ Status save_key_file(const std::string& path, const KeyFile& key, mode_t mode, g
   return write_file(path, format_key_file(key), mode, group);
 }
 
+Status change_server_key(const std::string& path, const std::string& server_key) {
+  DC_TRY(KeyFile key, load_key_file(path));
+  if (key.server_key == server_key) return {};
+
+  struct stat facts {};
+
+  if (::stat(path.c_str(), &facts) != 0) {
+    return fail_errno(ErrorCode::kIo, "cannot look at key file " + path, errno);
+  }
+  key.server_key = server_key;
+  return save_key_file(path, key, facts.st_mode & 0777U, facts.st_gid);
+}
+
 Result<KeyPair> load_or_make_key(const std::string& dir, const std::string& name) {
   const std::string path = dir + "/" + name + ".key";
   if (::access(path.c_str(), F_OK) == 0) {

@@ -42,6 +42,9 @@ struct KeyFile {
 [[nodiscard]] Status save_key_file(const std::string& path, const KeyFile& key, mode_t mode,
                                    gid_t group);
 
+/// Makes a key file good for another cluster; owner, group and mode stay.
+[[nodiscard]] Status change_server_key(const std::string& path, const std::string& server_key);
+
 /// A pair of the agent's own in DIR/NAME.key (0600); made when it is missing.
 [[nodiscard]] Result<KeyPair> load_or_make_key(const std::string& dir, const std::string& name);
 
