@@ -117,4 +117,3 @@ def run(kills, extra=0):
     for fault in faults[:40]:
         print(f"FAULT: {fault}")
     return 1 if faults else 0
-
