@@ -124,7 +124,7 @@ class Fleet final : public Link {
   [[nodiscard]] std::optional<MonoTime> last_heard(consensus::NodeId id) const;
   [[nodiscard]] Micros hold_of(consensus::NodeId id) const;
   [[nodiscard]] std::optional<mesh::PeerState> peer_state(consensus::NodeId id) const;
-  [[nodiscard]] bool is_clock_good(consensus::NodeId id) const;
+  [[nodiscard]] bool is_clock_good(consensus::NodeId id, Micros off_max) const;
 
   FleetFacts facts_;
   planner::State& state_;

@@ -19,6 +19,8 @@ constexpr Micros kTransferPause{30'000'000};
 constexpr Micros kBackOffMin{60'000'000};
 constexpr Micros kBackOffMax{600'000'000};
 constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more shall not schedule
+/// ... and by more than this it gets no runs: it would refuse them as late, or start them early.
+constexpr Micros kHostClockMax{2'000'000};
 
 Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
@@ -121,11 +123,11 @@ std::optional<MonoTime> Fleet::last_heard(consensus::NodeId id) const {
   return at;
 }
 
-bool Fleet::is_clock_good(consensus::NodeId id) const {
+bool Fleet::is_clock_good(consensus::NodeId id, Micros off_max) const {
   const auto seen = seen_.find(id);
   if (seen != seen_.end() && seen->second.heard_at && !seen->second.said.clock_ok) return false;
   const auto peer = peer_state(id);
-  return !peer || !peer->clock_offset || magnitude(*peer->clock_offset) <= kClockMax;
+  return !peer || !peer->clock_offset || magnitude(*peer->clock_offset) <= off_max;
 }
 
 MembershipFacts Fleet::membership_facts() const {
@@ -144,7 +146,7 @@ MembershipFacts Fleet::membership_facts() const {
     member.is_draining = node.state == model::NodeState::kDraining;
     member.is_eligible = node.eligible;
     member.hold = hold_of(node.id);
-    member.is_clock_good = is_clock_good(node.id);
+    member.is_clock_good = is_clock_good(node.id, kClockMax);
     const auto seen = seen_.find(node.id);
     if (seen != seen_.end() && seen->second.heard_at) {
       member.alive_for = now_.mono - seen->second.alive_since;
@@ -221,7 +223,7 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
     if (seen != seen_.end() && seen->second.heard_at) {
       host.capacity = seen->second.said.capacity;
     }
-    host.is_clock_ok = is_clock_good(node.id);
+    host.is_clock_ok = is_clock_good(node.id, kHostClockMax);
     if (node.id != facts_.self) {
       const MonoTime heard = last_heard(node.id).value_or(leads_since_);
       host.is_alive = now.mono - heard <= facts_.suspect_after;

@@ -66,6 +66,10 @@ void Replica::propose(model::Entry entry, Done done, Patience patience) {
     refuse(proposal, std::move(error));
     return;
   }
+  if (patience == Patience::kClient && is_lost()) {
+    refuse(proposal, no_leader());
+    return;
+  }
   waiting_.push_back(std::move(proposal));
 }
 
@@ -171,6 +175,10 @@ void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,
 void Replica::barrier(Written done) {
   if (!health_ && is_alone()) {
     done({});  // nobody else could have changed anything
+    return;
+  }
+  if (is_lost()) {
+    done(fail(no_leader()));
     return;
   }
   const std::uint64_t tag = ++tag_;

@@ -173,6 +173,7 @@ class Replica {
   void refuse_forgotten(const Error& why);
   void give_up_clients(const Error& why);
   [[nodiscard]] Error no_leader() const;
+  [[nodiscard]] bool is_lost() const;
   void want_chunk(const consensus::ChunkWanted& wanted);
   void read_chunk(const Wanted& wanted);
   void store_chunk(const consensus::Message& chunk);
@@ -219,6 +220,7 @@ class Replica {
   bool is_compacting_ = false;
   MonoTime next_compact_{};
 
+  std::optional<MonoTime> no_quorum_since_;
   std::optional<MonoTime> disk_again_;  ///< While it is full: when to try again.
   std::int64_t last_applied_ = 0;
   bool role_changed_ = false;

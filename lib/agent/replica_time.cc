@@ -28,7 +28,18 @@ std::optional<MonoTime> Replica::next_timer() const {
   return next;
 }
 
+/// Not a change of scheduler, which is over soon, but a majority that is gone: nobody is kept
+/// waiting for it.
+bool Replica::is_lost() const {
+  return no_quorum_since_ && now_.mono - *no_quorum_since_ > 3 * settings_.election;
+}
+
 void Replica::on_timer() {
+  if (raft_->has_quorum()) {
+    no_quorum_since_.reset();
+  } else if (!no_quorum_since_) {
+    no_quorum_since_ = now_.mono;
+  }
   if (disk_again_ && *disk_again_ <= now_.mono && !in_flight_) {
     disk_again_.reset();
     step(consensus::DiskFull{false});
