@@ -125,7 +125,7 @@ void Raft::Impl::request_votes(MessageKind kind, Term term, bool is_forced) {
   }
 }
 
-/// What is not durable has been promised to nobody: it speaks for no candidate.
+/// A candidate presents what is durable: more than it may need, never more than it has.
 Index Raft::Impl::vote_index() const {
   return is_hasty() ? log.last_index() : durable;
 }
@@ -152,10 +152,11 @@ void Raft::Impl::count_vote(NodeId from) {
   become_leader();
 }
 
-/// The candidate's log is at least as current as this one: terms first, then length (3.6.1).
+/// The candidate's log is at least as current as this one: terms first, then length (3.6.1). What
+/// is still being written counts here: its acknowledgement is on its way, ahead of this vote.
 bool Raft::Impl::is_log_current(const Message& message) const {
   if (mutant("vote-any-log")) return true;
-  const Index mine = vote_index();
+  const Index mine = mutant("vote-durable-log") ? durable : log.last_index();
   const Term my_term = log.term_at(mine);
   return message.prev_term > my_term ||
          (message.prev_term == my_term && message.prev_index >= mine);

@@ -232,7 +232,7 @@ TEST_CASE("the search finds the bugs that are seeded") {
   finds("ack-before-fsync", slow_disks());
   finds("count-before-fsync", slow_disks());
   finds("election-undurable", slow_disks());
-  finds("apply-undurable", slow_disks());
+  finds("vote-durable-log", slow_disks());
   finds("truncate-matching", twice());
   finds("config-before-commit", changes());
   finds("two-changes", shrinking());

@@ -106,7 +106,7 @@ TEST_CASE("figure 3.7 (e): with an entry of its own term on a majority the earli
 }
 
 // libraft 3: elections rested on entries that were not persisted.
-TEST_CASE("a candidate presents only what is durable, and a voter compares only that") {
+TEST_CASE("a candidate presents only what is durable") {
   Net net(voters({1, 2, 3}));
   net.elect(1);
   net.at(2).syncs = false;
@@ -122,6 +122,33 @@ TEST_CASE("a candidate presents only what is durable, and a voter compares only 
   }
   net.run();
   CHECK(net.raft(2).role() != Role::kLeader);  // 3 has a durable "a"
+}
+
+// Found by the search of tests/sim/exhaustive: an acknowledgement on its way to the disk, and a
+// vote behind it for a log that lacks what is acknowledged.
+TEST_CASE("a voter compares what it is still writing: it acknowledges that before it votes") {
+  Net net(voters({1, 2, 3}));
+  net.elect(1);
+  net.at(3).syncs = false;
+  net.isolate({1, 3});
+  net.propose(1, "a");
+  net.run();
+  CHECK(net.raft(3).durable_index() == 1);
+  Message m;
+  m.kind = MessageKind::kVote;
+  m.from = 2;
+  m.to = 3;
+  m.cluster = 7;
+  m.incarnation = 1;
+  m.term = 2;
+  m.prev_index = 1;
+  m.prev_term = 1;
+  m.force = true;
+  net.step(3, Receive{m});
+  net.sync(3);
+  const auto replies = net.take(MessageKind::kVoteReply);
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].reject);
 }
 
 // libraft 4: commitment looked at the leader's last entry, so it stalled under steady load.
