@@ -166,7 +166,10 @@ Status Applier::check_joining(const model::AddNode& command) const {
         "cannot add " + quoted(node) + ": the name belongs to node " + std::to_string(other->id),
         "give it another one with: node.name, or distcronctl node join --name");
   }
-  if (node.id < 0 || (node.id != 0 && node.id < state_.next_node_id())) {
+  // After a restore ids may have been given that this state has not heard of.
+  const bool is_open = node.id == 0 || (node.id >= state_.lowest_open_node_id() &&
+                                        !state_.nodes.contains(node.id));
+  if (node.id < 0 || !is_open) {
     return fail_hint(
         ErrorCode::kConflict,
         "cannot add " + quoted(node) + ": the id " + std::to_string(node.id) +
@@ -311,7 +314,7 @@ Status Applier::run(const model::UndrainNode& command) {
   }
   node->state = NodeState::kActive;
   put_node(*node);
-  node_item(*node, "active");
+  node_item(*node, "undrained");
   event("node.undrained", node->name, "");
   wake_all_queued();
   return {};

@@ -71,6 +71,10 @@ std::int64_t StateData::next_node_id() const {
   return std::max(after_last, number_setting(kNextNodeSetting, 1));
 }
 
+std::int64_t StateData::lowest_open_node_id() const {
+  return number_setting(kNextNodeSetting, 1);
+}
+
 bool StateData::is_paused(WallTime now) const {
   return epoch_micros(now) < number_setting(kPausedSetting, INT64_MIN);
 }

@@ -121,6 +121,8 @@ struct StateData {
   [[nodiscard]] const Node* member(std::int64_t id) const;
   [[nodiscard]] const Node* member(std::string_view name) const;
   [[nodiscard]] std::int64_t next_node_id() const;
+  /// Below this no id is given: it may have been, after what this state knows.
+  [[nodiscard]] std::int64_t lowest_open_node_id() const;
   [[nodiscard]] bool is_paused(WallTime now) const;
   /// Run id of a hold on the job's place, 0: none.
   [[nodiscard]] std::int64_t hold_of(std::uint64_t job_uid) const;
