@@ -61,6 +61,25 @@ TEST_SUITE("planner") {
     CHECK(fleet.rows.tokens.at("t").uses_left == 1);
   }
 
+  TEST_CASE("hosts join in any order of the ids that they ask for, until a restore") {
+    Fleet fleet(1);
+    const auto join_as = [&fleet](const std::string& name, std::int64_t id) {
+      fleet.put_token("t");
+      model::AddNode command = Fleet::joiner(name);
+      command.node.id = id;
+      return fleet.apply(command).status.has_value();
+    };
+
+    CHECK(join_as("db5", 5));
+    CHECK(join_as("db3", 3));
+    CHECK_FALSE(join_as("twin", 3));
+    fleet.apply(model::RemoveNode{3, false});
+    CHECK_FALSE(join_as("ghost", 3));
+    CHECK(fleet.apply(model::RaiseIncarnation{.incarnation = 8, .name = {}, .cluster_id = {}})
+              .status);
+    CHECK_FALSE(join_as("db4", 4));
+  }
+
   TEST_CASE("an old token lets nobody in") {
     Fleet fleet(1);
     fleet.put_token("t");
