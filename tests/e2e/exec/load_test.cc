@@ -114,7 +114,7 @@ TEST_SUITE("exec load") {
     const pid_t executor = host.hello().exec_pid;
     remove_all(host, run_herd(host, {"/bin/true"}, 200, 64));  // warm
     const long fds = status_of(executor, "fds");
-    const long rss = status_of(executor, "VmRSS");
+    [[maybe_unused]] const long rss = status_of(executor, "VmRSS");
     const Cpu before = cpu_of(executor);
 
     const Herd herd = run_herd(host, {"/bin/true"}, count, 64);
