@@ -173,6 +173,7 @@ Status Agent::open_mesh() {
   facts.election = options_.election;
   facts.suspect_after = options_.suspect_after;
   facts.dead_after = options_.dead_after;
+  facts.addresses = mesh_addresses(mesh_->endpoints(), options_.mesh_advertise);
   facts.first_members = identity_.members;
   fleet_ = std::make_unique<Fleet>(std::move(facts), state_, *mesh_);
   return {};

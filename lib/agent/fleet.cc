@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kMessagesPerTurn = 1'000;
 constexpr Micros kJoinWait{10'000'000};
+constexpr std::size_t kAddressesMax = 16;  // of one member
 
 Error error_of(const wire::PeerReply& reply) {
   return Error{static_cast<ErrorCode>(reply.code - 1), reply.message, 0, reply.hint};
@@ -162,6 +163,9 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
     case wire::PeerAsk::kJoin:
       join_here(request.bytes, request.public_key, answer_bytes);
       return;
+    case wire::PeerAsk::kMoved:
+      note_moved(from, request.bytes);
+      return;
   }
   wire::PeerReply out;
   put_error(out, Error{ErrorCode::kInvalid, "this member does not know what it is asked for", 0,
@@ -214,7 +218,16 @@ void Fleet::refresh_peers() {
     const bool is_known = std::any_of(peers.begin(), peers.end(), [&node](const mesh::Peer& peer) {
       return peer.node_id == node.id;
     });
-    if (!is_known) peers.push_back(mesh::Peer{node.id, node.mesh_keys, node.mesh_addresses});
+    if (is_known) return;
+    mesh::Peer peer{node.id, node.mesh_keys, node.mesh_addresses};
+    if (const auto moved = moved_.find(node.id); moved != moved_.end()) {
+      if (moved->second == node.mesh_addresses) {
+        moved_.erase(moved);
+      } else {
+        peer.addresses.insert(peer.addresses.begin(), moved->second.begin(), moved->second.end());
+      }
+    }
+    peers.push_back(std::move(peer));
   };
   for (const model::Node& node : state_.nodes())
     add(node);
@@ -234,6 +247,31 @@ void Fleet::refresh_peers() {
   if (peers == peers_) return;
   peers_ = std::move(peers);
   mesh_.set_peers(peers_);
+}
+
+/// A member that was started with other addresses hears nothing of us, also not who leads, until we
+/// know them. It proved its key, and we connect to nobody who does not have that key.
+void Fleet::note_moved(consensus::NodeId from, const std::string& bytes) {
+  auto said = wire::decode<model::Node>(bytes);
+  if (!said || said->mesh_addresses.empty() || said->mesh_addresses.size() > kAddressesMax) return;
+  moved_[from] = std::move(said->mesh_addresses);
+  refresh_peers();
+}
+
+/// Tells all that can be reached, while the state has other addresses of this agent.
+void Fleet::tell_moved() {
+  const model::Node* self = state_.find_node(facts_.self);
+  if (self == nullptr || facts_.addresses.empty() || self->mesh_addresses == facts_.addresses) {
+    return;
+  }
+  model::Node moved;
+  moved.id = facts_.self;
+  moved.mesh_addresses = facts_.addresses;
+  wire::PeerRequest request;
+  request.ask = static_cast<std::int32_t>(wire::PeerAsk::kMoved);
+  request.bytes = wire::encode(moved);
+  for (const mesh::Peer& peer : peers_)
+    ask(peer.node_id, request, Call{});
 }
 
 std::optional<mesh::PeerState> Fleet::peer_state(consensus::NodeId id) const {

@@ -32,6 +32,7 @@ struct FleetFacts {
   Micros election{1'000'000};
   Micros suspect_after{3'000'000};
   Micros dead_after{10'000'000};
+  model::TextList addresses;  ///< Where the others reach this agent.
   /// Members known before the state has told any: of who has just joined.
   std::vector<model::Node> first_members;
 };
@@ -116,7 +117,9 @@ class Fleet final : public Link {
   void reply(consensus::NodeId to, std::uint64_t id, const wire::PeerReply& reply);
   void ask(consensus::NodeId to, const wire::PeerRequest& request, Call call);
   void note_report(consensus::NodeId from, const std::string& bytes);
+  void note_moved(consensus::NodeId from, const std::string& bytes);
   void report();
+  void tell_moved();
   void watch_leader();
   void watch_hosts();
   void lead();
@@ -150,6 +153,7 @@ class Fleet final : public Link {
   std::vector<planner::HostSituation> last_situations_;
   bool hosts_changed_ = false;
   std::vector<mesh::Peer> peers_;
+  std::map<consensus::NodeId, model::TextList> moved_;  ///< Addresses that the state has not yet.
   std::vector<std::string> guests_;
 };
 

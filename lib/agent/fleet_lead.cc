@@ -49,6 +49,7 @@ void Fleet::on_timer(const Now& now) {
   next_second_ = now.mono + kEvery;
   refresh_peers();  // tokens run out
   report();
+  tell_moved();
   watch_hosts();
   if (replica_->is_scheduler()) lead();
 }

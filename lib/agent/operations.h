@@ -127,6 +127,9 @@ class Operations {
 
   void dispatch(const wire::Operation& operation, const Call& call);
   [[nodiscard]] wire::StatusReply own_status() const;
+  /// Lets the scheduler answer what it knows best; nullptr: this is it, or it does not answer.
+  void ask_scheduler(const Call& call,
+                     const std::function<void(const wire::Reply* theirs)>& answer);
   /// Lets another member answer; refuses when it does not within `wait`.
   void relay(const Call& call, std::int64_t node_id, Micros wait);
   template <wire::Op op>

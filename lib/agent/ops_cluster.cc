@@ -54,26 +54,34 @@ wire::StatusReply Operations::own_status() const {
   return out;
 }
 
-/// Every agent answers, also without a majority; how the members are the scheduler knows best.
-void Operations::cluster_status(const Call& call, const wire::Empty& request) {
-  static_cast<void>(request);
+void Operations::ask_scheduler(const Call& call,
+                               const std::function<void(const wire::Reply* theirs)>& answer) {
   const std::int64_t leader = log_.raft().leader();
   const bool asks =
       !call.is_relayed() && leader != 0 && leader != facts_.node_id && fleet_.is_reachable(leader);
   if (!asks) {
-    call.answer(own_status());
+    answer(nullptr);
     return;
   }
   fleet_.call(leader, call.caller().public_key, wire::encode(call.request()), kStatusWait,
-              [this, call](const Result<std::string>& bytes) {
-                wire::StatusReply out = own_status();
+              [answer](const Result<std::string>& bytes) {
                 const auto reply = bytes ? wire::decode<wire::Reply>(*bytes)
                                          : Result<wire::Reply>(fail(bytes.error()));
-                const auto theirs = reply ? wire::decode<wire::StatusReply>(reply->body)
-                                          : Result<wire::StatusReply>(fail(reply.error()));
-                if (reply && reply->code == 0 && theirs) out.nodes = theirs->nodes;
-                call.answer(out);
+                answer(reply && reply->code == 0 ? &*reply : nullptr);
               });
+}
+
+/// Every agent answers, also without a majority; how the members are the scheduler knows best.
+void Operations::cluster_status(const Call& call, const wire::Empty& request) {
+  static_cast<void>(request);
+  ask_scheduler(call, [this, call](const wire::Reply* theirs) {
+    wire::StatusReply out = own_status();
+    if (theirs != nullptr) {
+      auto status = wire::decode<wire::StatusReply>(theirs->body);
+      if (status) out.nodes = std::move(status->nodes);
+    }
+    call.answer(out);
+  });
 }
 
 void Operations::join(const wire::JoinRequest& request, const std::string& token_hash,

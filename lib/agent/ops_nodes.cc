@@ -41,16 +41,22 @@ wire::NodeItem Operations::node_item(const planner::Node& node) const {
 
 void Operations::node_list(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
-  wire::NodeList out;
-  for (const planner::Node& node : state_.nodes())
-    out.items.push_back(node_item(node));
-  call.answer(out);
+  ask_scheduler(call, [this, call](const wire::Reply* theirs) {
+    if (theirs != nullptr) return call.answer_as(*theirs);
+    wire::NodeList out;
+    for (const planner::Node& node : state_.nodes())
+      out.items.push_back(node_item(node));
+    call.answer(out);
+  });
 }
 
 void Operations::node_show(const Call& call, const wire::NameRequest& request) {
-  const auto node = resolve_node(request.name);
-  if (!node) return call.refuse(node.error());
-  call.answer(wire::NodeShowReply{node_item(**node), **node});
+  ask_scheduler(call, [this, call, name = request.name](const wire::Reply* theirs) {
+    if (theirs != nullptr) return call.answer_as(*theirs);
+    const auto node = resolve_node(name);
+    if (!node) return call.refuse(node.error());
+    call.answer(wire::NodeShowReply{node_item(**node), **node});
+  });
 }
 
 void Operations::node_set(const Call& call, const wire::NodeSetRequest& request) {

@@ -19,6 +19,8 @@ enum class PeerAsk : std::int32_t {
   kReport = 3,   ///< A member tells the leader how it is: `bytes` is a HostState.
   kJoin = 4,     ///< `bytes` is a JoinRequest that reached a member that does not lead;
                  ///< `public_key` names the token that was shown.
+  kMoved = 5,    ///< The sender has other addresses than the state says: `bytes` is a model::Node
+                 ///< with them. It may be that nobody can tell it who leads before that is known.
 };
 
 struct PeerRequest {

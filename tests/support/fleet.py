@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several agents that form one cluster, each with its own folder, on addresses of 127.0.0.0/8."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -81,7 +82,8 @@ class Fleet:
                 member.kill()
             # Executors and what they run belong to this test alone.
             for pid in one_node.processes([f"{member.storage}/"]):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
             member.log.close()
             if not failed:
                 shutil.rmtree(member.folder, ignore_errors=True)
