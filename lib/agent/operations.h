@@ -114,7 +114,6 @@ class Operations {
 
   /// A run came to its end: answers who waits for it.
   void on_final(const model::Run& run);
-  /// A backup is there, or has failed.
   void on_backed_up(const store::BackedUp& backed_up);
   /// Answers long polls that are ripe.
   void on_timer(const Now& now);
@@ -127,7 +126,7 @@ class Operations {
 
   void dispatch(const wire::Operation& operation, const Call& call);
   [[nodiscard]] wire::StatusReply own_status() const;
-  /// Lets the scheduler answer what it knows best; nullptr: this is it, or it does not answer.
+  /// The scheduler's answer; nullptr: this is it, or it does not answer.
   void ask_scheduler(const Call& call,
                      const std::function<void(const wire::Reply* theirs)>& answer);
   /// Lets another member answer; refuses when it does not within `wait`.

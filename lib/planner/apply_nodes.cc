@@ -167,8 +167,8 @@ Status Applier::check_joining(const model::AddNode& command) const {
         "give it another one with: node.name, or distcronctl node join --name");
   }
   // After a restore ids may have been given that this state has not heard of.
-  const bool is_open = node.id == 0 || (node.id >= state_.lowest_open_node_id() &&
-                                        !state_.nodes.contains(node.id));
+  const bool is_open =
+      node.id == 0 || (node.id >= state_.lowest_open_node_id() && !state_.nodes.contains(node.id));
   if (node.id < 0 || !is_open) {
     return fail_hint(
         ErrorCode::kConflict,
