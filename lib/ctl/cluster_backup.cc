@@ -72,7 +72,8 @@ Answer<Backup> fetch(Context& context) {
     DC_TRY(const wire::BackupReply piece,
            context.client.request<wire::Op::kClusterBackup>(request, patience));
     const bool is_next = piece.offset == static_cast<std::int64_t>(out.bytes.size());
-    if (!is_next || (piece.bytes.empty() && piece.size > request.offset)) {
+    const bool must_have_some = !request.id.empty() && piece.size > request.offset;
+    if (!is_next || (piece.bytes.empty() && must_have_some)) {
       return fail(ErrorCode::kIo, "cannot take the backup: a piece of it is missing");
     }
     out.bytes += piece.bytes;
