@@ -68,7 +68,7 @@ void Clients::on_failed(std::int64_t client, std::int64_t attempt) {
   // Not at once: a cluster without a leader would be asked without end.
   c.hint = world_.leader_known_by(c.hint);
   ++c.request.attempt;
-  world_.post({.at = world_.now() + world_.options().election_us / 10 + 1,
+  world_.post({.at = world_.now() + world_.options().election_us / 4 + 1,
                .kind = EventKind::kClientTimeout,
                .arg = client << 32U | c.request.attempt});
 }

@@ -137,7 +137,8 @@ std::int64_t Disk::crash(bool is_torn) {
   }
   for (std::uint64_t i = 0; i < kept; ++i)
     perform(all[i]);
-  if (is_torn && kept < all.size() && rng_.below(2) == 0) keep_part(all[kept]);
+  was_torn_ = is_torn && kept < all.size() && rng_.below(2) == 0;
+  if (was_torn_) keep_part(all[kept]);
   seen_ = state_;
   seen_later_ = state_;
   return static_cast<std::int64_t>(kept);

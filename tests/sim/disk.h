@@ -91,6 +91,8 @@ class Disk {
   [[nodiscard]] const Machine& state_db() const { return state_; }
 
   /// state.db as the running process sees it, for what a crash may keep.
+  [[nodiscard]] bool was_torn() const { return was_torn_; }  ///< By the last crash.
+
   void see_state(const Machine& running);
 
   void checkpoint(const Machine& state) { state_ = state; }
@@ -109,6 +111,7 @@ class Disk {
   void resolve_install();
 
   Rng rng_;
+  bool was_torn_ = false;
   RaftDb raft_;
   Machine state_;
   Machine seen_;        ///< Of an earlier moment, not synced.

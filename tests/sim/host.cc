@@ -88,10 +88,16 @@ void Host::start() {
 void Host::crash() {
   if (!is_up()) return;
   world_.oracle().on_crash(id_);
+  Marks& marks = world_.trace().marks;
+  if (raft_->role() == consensus::Role::kLeader) marks.add(Situation::kLeaderCrashed);
+  if (incoming_.is_installing) marks.add(Situation::kInstallLost);
   const std::int64_t unsynced = disk_.unsynced();
   const std::int64_t kept = disk_.crash(world_.options().is_torn != 0);
   world_.trace().add(
       {.at = world_.now(), .mark = Mark::kCrash, .a = id_, .b = unsynced - kept, .c = kept});
+  if (kept < unsynced) marks.add(Situation::kUnsyncedLost);
+  if (disk_.was_torn()) marks.add(Situation::kWriteTorn);
+  if (disk_.state_db().applied < machine_.applied) marks.add(Situation::kStateBehindLog);
   ++boot_;
   raft_.reset();
   next_.clear();
@@ -112,10 +118,10 @@ void Host::crash() {
   if (incoming_.is_installing || rng_.below(2) == 0) incoming_ = Incoming{};
 }
 
+/// For good. The judge goes on counting the disk: what it has acknowledged may still arrive.
 void Host::stop() {
   crash();
   is_stopped_ = true;
-  world_.oracle().on_stop(id_);
 }
 
 void Host::post(EventKind kind, SimTime delay, std::int64_t arg) {
@@ -143,6 +149,10 @@ void Host::step(consensus::Event event) {
 }
 
 void Host::perform(Ready& ready) {
+  if (ready.role_changed && raft_->role() == consensus::Role::kLeader && handed_over_) {
+    world_.trace().marks.add(Situation::kHandedOver);
+    handed_over_ = false;
+  }
   for (consensus::Message& message : ready.send)
     world_.send(std::move(message));
   if (ready.tag != 0) write(ready);
@@ -174,6 +184,8 @@ void Host::on_tick() {
 }
 
 void Host::on_message(consensus::Message message) {
+  handed_over_ = message.kind == consensus::MessageKind::kTimeoutNow ||
+                 (handed_over_ && message.kind == consensus::MessageKind::kVoteReply);
   step(consensus::Receive{.message = std::move(message)});
 }
 
@@ -243,6 +255,9 @@ void Host::release(std::uint64_t tag) {
 void Host::on_disk_state(bool is_full) {
   if (is_full == is_full_ || is_full != (world_.now() < full_until)) return;
   is_full_ = is_full;
+  if (is_full && raft_->role() == consensus::Role::kLeader) {
+    world_.trace().marks.add(Situation::kLeaderDiskFull);
+  }
   world_.oracle().on_disk_full(id_, is_full);
   if (is_full) {
     ++flush_;
@@ -279,6 +294,10 @@ void Host::on_apply() {
     const Entry entry = std::move(to_apply_.front());
     to_apply_.pop_front();
     if (entry.index <= machine_.applied) continue;
+    Command command;
+    const bool is_repeated =
+        decode_command(entry.data, command) && command.seq <= machine_.clients[command.client].seq;
+    if (is_repeated) world_.trace().marks.add(Situation::kCommandRepeated);
     if (!machine_.apply(entry)) {
       world_.oracle().fail("client_order", "node " + std::to_string(id_) + ": entry " +
                                                std::to_string(entry.index) +
@@ -363,6 +382,9 @@ void Host::answer_acks(const Entry& entry) {
 void Host::answer_reads() {
   std::erase_if(reads_, [&](const PendingRead& read) {
     if (read.index > machine_.applied) return false;
+    if (raft_->role() != consensus::Role::kLeader) {
+      world_.trace().marks.add(Situation::kReadThroughFollower);
+    }
     world_.clients().on_read(read.client, read.attempt, read.index, id_);
     return true;
   });

@@ -104,6 +104,7 @@ class Host final : public consensus::Dice {
   NodeClock clock;
   SimTime down_until = 0;
   SimTime paused_until = 0;
+  bool was_paused = false;  ///< Has not yet done anything since.
   SimTime full_until = 0;
   SimTime slow_until = 0;
   SimTime slow_by = 0;
@@ -181,6 +182,7 @@ class Host final : public consensus::Dice {
   std::deque<Outgoing> outgoing_;
   std::int64_t flush_ = 0;
   bool is_full_ = false;
+  bool handed_over_ = false;  ///< The last messages were an order to lead and votes.
   SimTime tick_at_ = 0;
   std::deque<consensus::Entry> to_apply_;
   bool is_apply_posted_ = false;

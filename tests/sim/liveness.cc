@@ -30,7 +30,9 @@ bool has(std::uint64_t set, std::int64_t id) {
 
 }  // namespace
 
-/// Whether some healed voter could be elected by its own configuration's healed members.
+/// Whether some healed voter could be elected by its own configuration's healed voters. Witnesses
+/// do not help here: one with the longest log may neither lead nor let others lead, and a message
+/// under way can make it that.
 bool World::can_progress(std::uint64_t healed) const {
   if (!oracle_.committed_config().members.empty()) {
     std::size_t counted = 0;
@@ -52,7 +54,7 @@ bool World::can_progress(std::uint64_t healed) const {
     for (const Member& m : config.members) {
       if (!is_counted(m)) continue;
       ++counted;
-      if (!has(healed, m.id)) continue;
+      if (m.kind != MemberKind::kVoter || !has(healed, m.id)) continue;
       const RaftDb& other = node(m.id).disk().raft_db();
       const auto own_term = own.term_at(own.last_index());
       const auto other_term = other.term_at(other.last_index());
@@ -156,6 +158,8 @@ void World::run_liveness() {
     return;
   }
   trace_.add({.at = now_, .mark = Mark::kPhase, .a = 2, .b = static_cast<std::int64_t>(healed)});
+  const bool is_minority_broken = options().others != 0 && (healed & (healed - 1)) != 0;
+  if (is_minority_broken) trace_.marks.add(Situation::kOnlyMinorityBroken);
   break_others(healed);
   heal(healed);
   clients_->count_fresh_from(now_);

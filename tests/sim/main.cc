@@ -25,7 +25,7 @@ using distcron::sim::World;
 constexpr std::string_view kUsage =
     "usage: distcron-sim [--seeds N] [--first S] [--seconds T] [--jobs N] [--mutant NAME]\n"
     "                    [--trace] [--stop] [--no-shrink] [--scenario FILE] [--print]\n"
-    "                    [--list-mutants]\n"
+    "                    [--marks] [--list-mutants]\n"
     "  --seeds N        this many seeds (1)\n"
     "  --first S        the first of them (1)\n"
     "  --seconds T      of simulated time before the liveness phase (120)\n"
@@ -35,6 +35,7 @@ constexpr std::string_view kUsage =
     "  --trace          print every event\n"
     "  --no-shrink      do not make a failing seed smaller\n"
     "  --scenario FILE  run this instead of seeds\n"
+    "  --marks          print how often each situation was reached\n"
     "  --print          print the scripts of the seeds; run nothing\n";
 
 struct Arguments {
@@ -48,6 +49,7 @@ struct Arguments {
   bool stops = false;
   bool shrinks = true;
   bool prints = false;
+  bool shows_marks = false;
 };
 
 struct Totals {
@@ -71,6 +73,7 @@ void add(Totals& totals, const Outcome& outcome) {
   totals.sum.installs += outcome.installs;
   totals.sum.changes += outcome.changes;
   totals.sum.unhealable += outcome.unhealable;
+  totals.sum.marks.add(outcome.marks);
 }
 
 Outcome run_world(const Script& script, bool traces) {
@@ -100,6 +103,11 @@ void report(const Arguments& arguments, const Script& script, const Outcome& out
 }
 
 void summarize(const Arguments& arguments, const Totals& t, double seconds) {
+  for (const auto& [situation, name] : distcron::sim::kSituations) {
+    if (!arguments.shows_marks) break;
+    std::printf("mark %-24s %lld\n", std::string(name).c_str(),
+                static_cast<long long>(t.sum.marks.count(situation)));
+  }
   std::printf(
       "distcron-sim: seeds=%lld first=%llu mutant=%s violations=%lld events=%lld crashes=%lld "
       "elections=%lld committed=%lld acked=%lld reads=%lld installs=%lld changes=%lld "
@@ -125,6 +133,8 @@ bool parse(int argc, char** argv, Arguments& out) {
       out.stops = true;
     else if (name == "--no-shrink")
       out.shrinks = false;
+    else if (name == "--marks")
+      out.shows_marks = true;
     else if (name == "--print")
       out.prints = true;
     else if (value == nullptr)

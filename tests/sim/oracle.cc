@@ -88,11 +88,6 @@ void Oracle::on_crash(NodeId id) {
   view(id).raft = nullptr;
 }
 
-void Oracle::on_stop(NodeId id) {
-  view(id).raft = nullptr;
-  view(id).disk = nullptr;
-}
-
 void Oracle::on_disk_full(NodeId id, bool is_full) {
   view(id).is_full = is_full;
 }
@@ -157,6 +152,9 @@ void Oracle::check_entries(NodeId id, const consensus::Ready& ready) {
   }
   if (first <= v.last()) {
     trace_.add({.at = now, .mark = Mark::kTruncate, .a = id, .b = first - 1});
+    trace_.marks.add(Situation::kEntriesReplaced);
+    const bool has_config = v.configs.size() > 1 && v.configs.back().index >= first;
+    if (has_config) trace_.marks.add(Situation::kConfigRolledBack);
     // Entries written again are no truncation.
     const bool is_same = v.term_at(first) == ready.entries.front().term;
     if (!is_same && first <= v.commit) {
@@ -299,6 +297,7 @@ void Oracle::on_installed(NodeId id, const Machine& machine) {
   View& v = view(id);
   trace_.add({.at = now, .mark = Mark::kInstalled, .a = id, .b = machine.applied});
   ++installs_;
+  trace_.marks.add(Situation::kSnapshotInstalled);
   const std::string what = "node " + std::to_string(id) + " has installed a snapshot of " +
                            std::to_string(machine.applied);
   if (machine.applied < v.delivered) fail("apply_order", what + " over newer state");

@@ -36,8 +36,6 @@ class Oracle {
   /// The process of a node begins with what its disk kept.
   void on_start(consensus::NodeId id, const consensus::Raft& raft);
   void on_crash(consensus::NodeId id);
-  /// The node is gone for good, its disk too.
-  void on_stop(consensus::NodeId id);
   /// The core has made a step; nothing of `ready` has been done yet.
   void on_step(consensus::NodeId id, const consensus::Ready& ready);
   void on_disk_full(consensus::NodeId id, bool is_full);
@@ -155,6 +153,8 @@ class Oracle {
   void check_elected(consensus::NodeId id);
   void check_commit(consensus::NodeId id);
   void commit_as_leader(consensus::NodeId id, consensus::Index commit);
+  void note_change(consensus::NodeId by, const consensus::Config& before,
+                   const consensus::Config& after);
   void check_committed(consensus::NodeId id, const consensus::Ready& ready);
   void check_config(consensus::NodeId id);
   void check_scheduler(consensus::NodeId id);

@@ -40,6 +40,10 @@ void Oracle::check_role(NodeId id) {
     trace_.add(
         {.at = now, .mark = Mark::kRole, .a = id, .b = static_cast<std::int64_t>(role), .c = term});
   }
+  const bool is_removed = role == Role::kPreCandidate && v.role == Role::kFollower &&
+                          !committed_configs_.empty() &&
+                          find_member(committed_config(), id) == nullptr;
+  if (is_removed) trace_.marks.add(Situation::kRemovedCampaigns);
   const bool is_elected = role == Role::kLeader && (v.role != Role::kLeader || term != v.role_term);
   v.role = role;
   v.role_term = term;
@@ -157,6 +161,7 @@ void Oracle::commit_as_leader(NodeId id, Index commit) {
   }
   for (const ConfigAt& c : v.configs) {
     if (c.index > committed_configs_.back().index && c.index <= commit) {
+      note_change(id, committed_configs_.back().config, c.config);
       committed_configs_.push_back(c);
     }
   }
@@ -164,6 +169,18 @@ void Oracle::commit_as_leader(NodeId id, Index commit) {
     commits_.back().second = commit;
   } else {
     commits_.emplace_back(term, commit);
+  }
+}
+
+void Oracle::note_change(NodeId by, const Config& before, const Config& after) {
+  for (const Member& m : after.members) {
+    const Member* const old = find_member(before, m.id);
+    const bool is_promoted = old != nullptr && !is_counted(*old) && is_counted(m);
+    if (is_promoted) trace_.marks.add(Situation::kMemberPromoted);
+  }
+  for (const Member& m : before.members) {
+    if (find_member(after, m.id) != nullptr) continue;
+    trace_.marks.add(m.id == by ? Situation::kLeaderRemoved : Situation::kMemberRemoved);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "consensus/events.h"
+#include "sim/marks.h"
 #include "sim/queue.h"
 
 namespace distcron::sim {
@@ -73,6 +74,7 @@ class Trace {
   /// The last records, oldest first, one a line; at most `count`.
   [[nodiscard]] std::string tail(std::size_t count) const;
 
+  Marks marks;                                  ///< Situations that were reached.
   std::function<void(const Record&)> listener;  ///< Called for each record, if set.
 
  private:

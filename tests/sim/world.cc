@@ -66,6 +66,7 @@ Outcome World::run() {
   if (options().liveness != 0 && !oracle_.violation()) run_liveness();
   outcome_.violation = oracle_.violation();
   outcome_.hash = trace_.hash();
+  outcome_.marks = trace_.marks;
   outcome_.ended_at = now_;
   outcome_.elections = oracle_.elections();
   outcome_.committed = oracle_.committed_index();
@@ -108,6 +109,7 @@ void World::handle(const QueuedEvent& event) {
       return;
     }
     if (now_ < at->paused_until) {
+      at->was_paused = true;
       QueuedEvent later = event;
       later.at = at->paused_until;
       post(later);
@@ -138,6 +140,11 @@ void World::handle(const QueuedEvent& event) {
 }
 
 void World::handle_host(Host& at, const QueuedEvent& event) {
+  if (at.was_paused) {
+    at.was_paused = false;
+    const bool is_superseded = at.raft().role() == consensus::Role::kLeader && leader() != at.id();
+    if (is_superseded) trace_.marks.add(Situation::kLeaderWokeSuperseded);
+  }
   switch (event.kind) {
     case EventKind::kDeliver:
       return receive(at, event.arg);
@@ -234,6 +241,7 @@ void World::receive(Host& at, std::int64_t slot) {
               .index = message.kind == consensus::MessageKind::kAppendReply ? message.match
                                                                             : message.prev_index,
               .commit = message.commit});
+  if (message.term < at.raft().term()) trace_.marks.add(Situation::kStaleTermReceived);
   const bool is_forged =
       options().foreign_permille > 0 && draw_chance(net_rng_, options().foreign_permille);
   if (is_forged) forge(at, message);

@@ -38,7 +38,8 @@ struct Outcome {
   std::int64_t acked = 0;
   std::int64_t reads = 0;
   std::int64_t installs = 0;
-  std::int64_t changes = 0;     ///< Committed changes of members.
+  std::int64_t changes = 0;  ///< Committed changes of members.
+  Marks marks;
   std::int64_t unhealable = 0;  ///< 1: the script left no majority that could be healed.
   std::string tail;             ///< Last events, where a violation was found.
 };
@@ -98,7 +99,7 @@ class World {
 
   // world_ops.cc
   void begin_op(std::size_t number);
-  void end_op(std::size_t node);
+  void end_op(std::size_t node_number);
   void begin_node_op(const Op& op, Host& at);
   void change_member(std::size_t number, const Op& op);
   [[nodiscard]] bool is_done(const Op& op) const;

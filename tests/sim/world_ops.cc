@@ -31,6 +31,7 @@ std::int64_t World::leader() const {
 }
 
 void World::begin_op(std::size_t number) {
+  if (is_healing_) return;
   const Op& op = script_.ops[number];
   trace_.add({.at = now_, .mark = Mark::kOp, .a = static_cast<std::int64_t>(number) + 1});
   const SimTime until = now_ + op.length;
@@ -156,8 +157,8 @@ void World::begin_node_op(const Op& op, Host& at) {
 }
 
 /// The time of a crashed node is over.
-void World::end_op(std::size_t node) {
-  Host* const at = host(static_cast<std::int64_t>(node));
+void World::end_op(std::size_t node_number) {
+  Host* const at = host(static_cast<std::int64_t>(node_number));
   if (at == nullptr || at->is_up() || at->is_stopped() || now_ < at->down_until) return;
   at->start();
 }
@@ -218,7 +219,7 @@ bool World::is_done(const Op& op) const {
 
 /// Orders it of the leader, and again until it is so.
 void World::change_member(std::size_t number, const Op& op) {
-  if (op.a < 1 || op.a > kNodesMax || is_healing_ || is_done(op)) return;
+  if (op.a < 1 || op.a > kNodesMax || is_done(op)) return;
   if (op.kind == OpKind::kAddLearner && host(op.a) == nullptr) {
     last_id_ = std::max(last_id_, op.a);
     hosts_[static_cast<std::size_t>(op.a)] = std::make_unique<Host>(*this, op.a, true);
