@@ -15,7 +15,7 @@ for preset in "${presets[@]}"; do
   cmake --preset "$preset" >/dev/null
   cmake --build "build/$preset" -j "$(nproc)"
   env ASAN_OPTIONS=detect_stack_use_after_return=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 \
-    TSAN_OPTIONS="second_deadlock_stack=1 suppressions=$PWD/tests/tsan.supp" \
+    TSAN_OPTIONS="second_deadlock_stack=1 ignore_noninstrumented_modules=1 suppressions=$PWD/tests/tsan.supp" \
     ctest --test-dir "build/$preset" -L "$labels" -LE '^(long|bench)$' -j "$(nproc)" \
     --output-on-failure --no-tests=error || failed+=("$preset")
 done
