@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kMessagesPerTurn = 1'000;
 constexpr Micros kJoinWait{10'000'000};
+constexpr Micros kTokenGrace{30'000'000};
 constexpr std::size_t kAddressesMax = 16;  // of one member
 
 Error error_of(const wire::PeerReply& reply) {
@@ -240,9 +241,19 @@ void Fleet::refresh_peers() {
   for (const model::JoinToken& token : state_.tokens()) {
     if (token.uses_left > 0 && token.expires_at > now_.wall) guests.push_back(token.hash);
   }
-  if (guests != guests_) {
-    guests_ = guests;
-    mesh_.set_guests(guests_);
+  // Who used a token up still waits for his answer, and may ask for it again: he is a member.
+  for (const std::string& hash : guests_) {
+    if (std::find(guests.begin(), guests.end(), hash) == guests.end()) {
+      used_tokens_.try_emplace(hash, now_.mono + kTokenGrace);
+    }
+  }
+  std::erase_if(used_tokens_, [this](const auto& item) { return item.second <= now_.mono; });
+  guests_ = guests;
+  for (const auto& [hash, until] : used_tokens_)
+    guests.push_back(hash);
+  if (guests != admitted_) {
+    admitted_ = std::move(guests);
+    mesh_.set_guests(admitted_);
   }
   if (peers == peers_) return;
   peers_ = std::move(peers);

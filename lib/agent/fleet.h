@@ -154,7 +154,9 @@ class Fleet final : public Link {
   bool hosts_changed_ = false;
   std::vector<mesh::Peer> peers_;
   std::map<consensus::NodeId, model::TextList> moved_;  ///< Addresses that the state has not yet.
-  std::vector<std::string> guests_;
+  std::vector<std::string> guests_;                     ///< Tokens of the state.
+  std::map<std::string, MonoTime> used_tokens_;         ///< Until when their last users are let in.
+  std::vector<std::string> admitted_;                   ///< Both, as the mesh has them.
 };
 
 }  // namespace distcron::agent

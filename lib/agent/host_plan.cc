@@ -31,6 +31,10 @@ model::TextMap job_environment(const model::JobSpec& spec, const model::Run& run
   env["DISTCRON_SCHEDULED_EPOCH"] = std::to_string(epoch_seconds(run.scheduled_at));
   env["DISTCRON_ATTEMPT"] = std::to_string(run.attempt);
   env["DISTCRON_NODE"] = facts.node_name;
+  if (run.shards > 0) {
+    env["DISTCRON_SHARD"] = std::to_string(run.shard);
+    env["DISTCRON_SHARDS"] = std::to_string(run.shards);
+  }
   if (run.param) env["DISTCRON_PARAM"] = *run.param;
   return env;
 }

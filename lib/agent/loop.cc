@@ -13,6 +13,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "agent/log.h"
 #include "agent/sockets.h"
 
 namespace distcron::agent {
@@ -250,6 +251,9 @@ void Agent::on_role() {
   const model::Node* self = state_.find_node(identity_.node_id);
   if (self != nullptr && !model::is_member(*self)) {
     if (self->state == model::NodeState::kLeft) {
+      if (!stops_)
+        log_info("agent", "stops: this host has left the cluster; to join again, empty " +
+                              options_.layout.storage_dir + " and use a new token");
       stops_ = true;
     } else {
       stop_for(Error{ErrorCode::kDenied,

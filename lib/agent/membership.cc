@@ -47,8 +47,10 @@ class Step {
     for (const auto& [id, member] : configured_) {
       const auto known = known_.find(id);
       if (known == known_.end()) return DropMember{id};
-      if (member->rank != known->second->rank) {
-        return ChangeKind{Member{id, member->kind, known->second->rank}, false};
+      MemberKind kind = member->kind;
+      if (kind != MemberKind::kLearner) kind = voter(*known->second).kind;
+      if (kind != member->kind || member->rank != known->second->rank) {
+        return ChangeKind{Member{id, kind, known->second->rank}, false};
       }
     }
     if (const auto promoted = promotion()) return *promoted;
@@ -157,8 +159,8 @@ consensus::NodeId preferred_scheduler(const MembershipFacts& facts, Micros heart
   for (const MemberFacts& member : facts.members) {
     if (member.id == facts.self) self = &member;
   }
-  const bool is_unfit =
-      self == nullptr || self->is_draining || !self->is_eligible || !self->is_clock_good;
+  const bool is_unfit = self == nullptr || self->is_draining || !self->is_eligible ||
+                        self->is_witness || !self->is_clock_good;
   const MemberFacts* best = nullptr;
   for (const MemberFacts& member : facts.members) {
     const bool votes = std::any_of(facts.config.members.begin(), facts.config.members.end(),

@@ -16,6 +16,10 @@ constexpr Micros kDayUs{86'400'000'000};
 constexpr Micros kTokenMax = 30 * kDayUs;
 constexpr std::int32_t kTokenUsesMax = 10'000;
 
+bool is_loopback(const std::string& address) {
+  return address.starts_with("tcp://127.") || address.starts_with("tcp://[::1]");
+}
+
 double to_ms(Micros span) {
   return static_cast<double>(span.count()) / 1'000.0;
 }
@@ -75,7 +79,14 @@ void Operations::node_join_token(const Call& call, const wire::JoinTokenRequest&
   put.token.expires_at = now_.wall + ttl;
   put.token.uses_left = request.uses;
   put.token.by = call.caller().name;
-  wire::JoinTokenReply reply{*text, put.token.id, put.token.expires_at, request.uses};
+  wire::JoinTokenReply reply{*text, put.token.id, put.token.expires_at, request.uses, {}};
+  const bool is_local = std::all_of(servers.begin(), servers.end(), [](const auto& server) {
+    return std::all_of(server.addresses.begin(), server.addresses.end(), is_loopback);
+  });
+  if (is_local) {
+    reply.warning =
+        "it names loopback addresses only: hosts elsewhere cannot reach them; set mesh.listen";
+  }
   model::Entry entry;
   entry.at = now_.wall;
   entry.actor = call.caller().name;

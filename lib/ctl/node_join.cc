@@ -63,6 +63,7 @@ Outcome make_token(const TokenOptions& o, Context& context) {
   if (out.format() == Format::kName) return ExitCode::kOk;
   out.talk("Good for " + std::to_string(reply.uses) + (reply.uses == 1 ? " host" : " hosts") +
            " until " + out.day_time(reply.expires_at) + ". It is shown only now.");
+  if (!reply.warning.empty()) out.talk("warning: " + reply.warning);
   out.hint("on the new host: distcronctl node join TOKEN");
   return ExitCode::kOk;
 }

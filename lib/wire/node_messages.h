@@ -87,6 +87,7 @@ struct JoinTokenReply {
   std::string id;
   WallTime expires_at{};
   std::int32_t uses = 1;
+  std::string warning;  ///< Why it may be of no use.
 };
 
 DC_VISIT(JoinTokenReply, m) {
@@ -94,6 +95,7 @@ DC_VISIT(JoinTokenReply, m) {
   visit(Field{"id", "id"}, m.id);
   visit(Field{"expires_at", "when it ends"}, m.expires_at);
   visit(Field{"uses", "hosts that may join with it"}, m.uses);
+  visit(Field{"warning", "why it may be of no use"}, m.warning);
 }
 
 /// The asked agent, which is alone, becomes a member of another cluster.

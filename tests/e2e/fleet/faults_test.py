@@ -145,9 +145,22 @@ class FaultsTest(unittest.TestCase):
             three[1].ctl("node", "undrain", "n1")
             three.wait_for_scheduler(1)
 
+    def test_a_token_of_one_use_lets_one_host_in(self):
+        with fleet.Fleet(1) as one:
+            one.make_token(one[1], "--uses", 1)
+            one.add(2)
+            one.wait_for_members(2)
+            third = fleet.Member(one.folder, 3, one.net, token=one.token)
+            one.members[3] = third
+            third.agent = third.launch()
+            one_node.wait_until(lambda: third.agent.poll() is not None, 90, "it is refused")
+            self.assertEqual(third.agent.poll(), 77)
+            self.assertIn("node join-token", third.log_path.read_text())
+            self.assertEqual(len(one[1].status()["nodes"]), 2)
+
     def test_a_running_agent_joins_by_command(self):
         with fleet.Fleet(1) as one:
-            one.make_token(one[1])
+            one.make_token(one[1], "--uses", 1)
             token = one.token.read_text().strip()
             one.token.unlink()
             second = one.add(2, own_key=True)

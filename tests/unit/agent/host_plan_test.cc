@@ -61,6 +61,12 @@ TEST_SUITE("agent") {
     CHECK(has(plan, "DISTCRON_SCHEDULED_AT=2027-01-15T08:00:00Z"));
     CHECK(has(plan, "DISTCRON_PARAM=x y"));
     CHECK(has(plan, "COLOUR=red"));
+
+    extra.shard = 1;
+    extra.shards = 3;
+    const process::SpawnPlan sharded = make_plan(spec, extra, facts());
+    CHECK(has(sharded, "DISTCRON_SHARD=1"));
+    CHECK(has(sharded, "DISTCRON_SHARDS=3"));
   }
 
   TEST_CASE("a job keeps no more output than its host allows") {

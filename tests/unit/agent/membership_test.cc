@@ -151,6 +151,24 @@ TEST_SUITE("membership") {
     CHECK(std::get<ChangeKind>(step).member.kind == MemberKind::kWitness);
   }
 
+  TEST_CASE("a voter becomes a witness and back, and a witness hands the role over") {
+    MembershipFacts facts = fleet(3, 3);
+    facts.members[2].is_witness = true;
+    MembershipStep step = next_membership_step(facts);
+    REQUIRE(std::holds_alternative<ChangeKind>(step));
+    CHECK(std::get<ChangeKind>(step).member == Member{3, MemberKind::kWitness, 0});
+    facts.config.members[2].kind = MemberKind::kWitness;
+    CHECK(text(facts) == "nothing");
+    facts.members[2].is_witness = false;
+    step = next_membership_step(facts);
+    REQUIRE(std::holds_alternative<ChangeKind>(step));
+    CHECK(std::get<ChangeKind>(step).member == Member{3, MemberKind::kVoter, 0});
+
+    facts.members[0].is_witness = true;
+    facts.members[1].alive_for = Micros(0);
+    CHECK(preferred_scheduler(facts, kHeartbeat) == 2);
+  }
+
   TEST_CASE("the lowest fit voter is preferred, once it has been up for its time") {
     MembershipFacts facts = fleet(3, 3);
     facts.self = 3;
