@@ -29,8 +29,7 @@ void describe_nameless_user(UserInfo& info) {
 
 int find(const PlanView& plan, bool is_root, UserInfo& info, bool* wants_pam) {
   const LookupFiles files;
-  if (is_root && plan.has(distcron::process::kPlanPam) &&
-      ::access("/etc/pam.d/cron", F_OK) == 0) {
+  if (is_root && plan.has(distcron::process::kPlanPam) && ::access("/etc/pam.d/cron", F_OK) == 0) {
     *wants_pam = true;
     return 0;
   }
