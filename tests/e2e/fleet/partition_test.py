@@ -101,7 +101,6 @@ class PartitionTest(unittest.TestCase):
             one_node.wait_until(lambda: three[1].scheduler() != 1, 30, "n1 steps down")
             job.wait_for_more(2)
             three.network.heal()
-            three.wait_for_scheduler(1)
             self.check_end(three, job)
 
     def test_a_scheduler_that_is_heard_but_does_not_hear_gives_the_role_up(self):
@@ -116,7 +115,6 @@ class PartitionTest(unittest.TestCase):
             one_node.wait_until(lambda: three[1].scheduler() != 1, 30, "n1 steps down")
             job.wait_for_more(2)
             three.network.heal()
-            three.wait_for_scheduler(1)
             self.check_end(three, job)
 
     def test_one_broken_way_between_two_members_does_not_move_the_role_to_and_fro(self):
@@ -125,14 +123,11 @@ class PartitionTest(unittest.TestCase):
             job = ticks.Ticks(three.folder)
             job.add(three[1], on=3)
             job.wait_for_more(2)
-            three.network.split([3])
-            three.network.heal()
-            agree_on(three.alive(), 1)
             # n2 and n3 lose each other; both have the scheduler.
             term = three[1].status()["term"]
             three.network.drop(2, 3)
             three.network.drop(3, 2)
-            ticks.stay(6, lambda: three[1].scheduler() == 1, "n1 keeps the role")
+            ticks.stay(4, lambda: three[1].scheduler() == 1, "n1 keeps the role")
             self.assertEqual(three[1].status()["term"], term)
             self.check_end(three, job)
 
@@ -148,7 +143,7 @@ class PartitionTest(unittest.TestCase):
                 ticks.stay(seconds - 1, lambda: three[2].scheduler() == 2, "n2 keeps the role")
                 three.network.heal()
                 agree_on(three.alive(), 2)
-                ticks.stay(2, lambda: three[2].scheduler() == 2, "n2 keeps the role")
+                ticks.stay(1, lambda: three[2].scheduler() == 2, "n2 keeps the role")
             first = self.time_back(three)
             three.network.cut(1)
             agree_on([three[2], three[3]], 2)
