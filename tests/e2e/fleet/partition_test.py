@@ -3,6 +3,7 @@
 """Parts of a cluster lose sight of each other: one scheduler acts, no slot starts twice or is lost.
 """
 
+import os
 import pathlib
 import sys
 import time
@@ -133,6 +134,7 @@ class PartitionTest(unittest.TestCase):
             self.assertEqual(three[1].status()["term"], term)
             self.check_end(three, job)
 
+    @unittest.skipUnless(os.environ.get("DISTCRON_LONG"), "over a minute; tests/long/network.sh")
     def test_a_flapping_scheduler_gets_the_role_back_late_and_later(self):
         with netns.NetFleet(3) as three:
             three.wait_for_scheduler(1)
