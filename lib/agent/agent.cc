@@ -318,6 +318,10 @@ model::TextList Agent::warnings() const {
   if (!log_->health()) {
     out.push_back("changes cannot be stored: " + log_->health().error().message);
   }
+  if (log_->newer_incarnation() > 0) {
+    out.emplace_back("the cluster goes on without this host, in a later incarnation: empty " +
+                     options_.layout.storage_dir + " and join again");
+  }
   if (store_->is_state_behind()) {
     out.emplace_back("state.db cannot be written and is behind; nothing is lost");
   }

@@ -205,6 +205,12 @@ void Replica::handle(consensus::Ready ready) {
     want_chunk(wanted);
   if (ready.chunk_received) store_chunk(*ready.chunk_received);
   if (ready.role_changed) role_changed_ = true;
+  if (!ready.violation.empty() && !corrupt_) {
+    corrupt_ =
+        Error{ErrorCode::kCorrupt, "the log of the cluster contradicts itself: " + ready.violation,
+              0, "keep raft.db as evidence; let this host join again with empty storage"};
+  }
+  newer_incarnation_ = std::max(newer_incarnation_, ready.newer_incarnation);
   if (!barriers_.empty()) answer_barriers();
 }
 

@@ -115,7 +115,10 @@ class Replica {
   /// Of the last append; an error while the disk is full.
   [[nodiscard]] const Status& health() const { return health_; }
 
-  /// An entry that this version cannot read: the agent must not go on.
+  /// Of another life of this cluster that goes on without this member; 0: none is known.
+  [[nodiscard]] std::int64_t newer_incarnation() const { return newer_incarnation_; }
+
+  /// An entry that this version cannot read, or that cannot be: the agent must not go on.
   [[nodiscard]] const std::optional<Error>& corrupt() const { return corrupt_; }
 
   /// True once after each change of role, term, leader, members or join tokens.
@@ -223,6 +226,7 @@ class Replica {
   std::optional<MonoTime> no_quorum_since_;
   std::optional<MonoTime> disk_again_;  ///< While it is full: when to try again.
   std::int64_t last_applied_ = 0;
+  std::int64_t newer_incarnation_ = 0;
   bool role_changed_ = false;
   Status health_;
   std::optional<Error> corrupt_;
