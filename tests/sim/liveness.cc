@@ -28,20 +28,28 @@ bool has(std::uint64_t set, std::int64_t id) {
   return (set >> id & 1U) != 0;
 }
 
+/// Whether the healed voters are a majority of the configuration. Witnesses do not help here: one
+/// with the longest log may neither lead nor let others lead, and a message under way can make it
+/// that.
+bool has_majority(const Config& config, std::uint64_t healed) {
+  std::size_t counted = 0;
+  std::size_t alive = 0;
+  for (const Member& m : config.members) {
+    if (!is_counted(m)) continue;
+    ++counted;
+    if (m.kind == MemberKind::kVoter && has(healed, m.id)) ++alive;
+  }
+  return counted == 0 || alive * 2 > counted;
+}
+
 }  // namespace
 
-/// Whether some healed voter could be elected by its own configuration's healed voters. Witnesses
-/// do not help here: one with the longest log may neither lead nor let others lead, and a message
-/// under way can make it that.
+/// Whether some healed voter could be elected by its own configuration's healed voters, and any
+/// configuration that it may still learn of can be committed by them.
 bool World::can_progress(std::uint64_t healed) const {
-  if (!oracle_.committed_config().members.empty()) {
-    std::size_t counted = 0;
-    std::size_t alive = 0;
-    for (const Member& m : oracle_.committed_config().members) {
-      counted += is_counted(m) ? 1U : 0U;
-      alive += is_counted(m) && has(healed, m.id) ? 1U : 0U;
-    }
-    if (alive * 2 <= counted) return false;
+  if (!has_majority(oracle_.committed_config(), healed)) return false;
+  for (const Config& open : oracle_.open_configs()) {
+    if (!has_majority(open, healed)) return false;
   }
   for (std::int64_t id = 1; id <= last_id_; ++id) {
     if (!has(healed, id)) continue;

@@ -225,6 +225,7 @@ void Oracle::check_new_config(NodeId id, const Entry& entry) {
   const View& v = view(id);
   const auto next = consensus::decode_config(entry.data);
   if (!next) return;
+  made_configs_.push_back(ConfigAt{.index = entry.index, .config = *next});
   const ConfigAt& last = v.configs.back();
   const Index commit = v.raft->commit_index();
   const std::string what =
@@ -342,6 +343,14 @@ void Oracle::after_forged(NodeId id) {
 
 const Config& Oracle::committed_config() const {
   return committed_configs_.back().config;
+}
+
+std::vector<Config> Oracle::open_configs() const {
+  std::vector<Config> open;
+  for (const ConfigAt& c : made_configs_) {
+    if (c.index > committed_index()) open.push_back(c.config);
+  }
+  return open;
 }
 
 const Config& Oracle::config_of(NodeId id) const {

@@ -68,6 +68,8 @@ class Oracle {
     return static_cast<std::int64_t>(committed_configs_.size()) - 1;
   }
 
+  /// Configurations that exist somewhere and may yet be committed, besides the last one that is.
+  [[nodiscard]] std::vector<consensus::Config> open_configs() const;
   /// Config in force at a node by its own log.
   [[nodiscard]] const consensus::Config& config_of(consensus::NodeId id) const;
 
@@ -174,6 +176,7 @@ class Oracle {
   std::vector<std::int32_t> created_at_;           ///< By index: first in `created_`, -1 for none.
   std::vector<Committed> committed_{Committed{}};  ///< By index; 0 is the empty log.
   std::vector<ConfigAt> committed_configs_;
+  std::vector<ConfigAt> made_configs_;                                  ///< All there ever were.
   std::vector<std::pair<consensus::Term, consensus::Index>> commits_;   ///< Highest index by term.
   std::vector<std::pair<consensus::Term, consensus::NodeId>> leaders_;  ///< By election.
   consensus::NodeId newest_leader_ = 0;
