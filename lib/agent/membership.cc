@@ -29,6 +29,7 @@ class Step {
     for (const Member& member : facts.config.members) {
       configured_[member.id] = &member;
       if (member.kind != MemberKind::kLearner) ++voters_;
+      if (member.kind == MemberKind::kWitness) ++witnesses_;
     }
     for (const auto& [id, member] : known_) {
       if (!member->is_standby) ++candidates_;
@@ -48,7 +49,8 @@ class Step {
       const auto known = known_.find(id);
       if (known == known_.end()) return DropMember{id};
       MemberKind kind = member->kind;
-      if (kind != MemberKind::kLearner) kind = voter(*known->second).kind;
+      const bool may_change = kind != MemberKind::kVoter || fits_witness(voters_ - 1);
+      if (kind != MemberKind::kLearner && may_change) kind = voter(*known->second).kind;
       if (kind != member->kind || member->rank != known->second->rank) {
         return ChangeKind{Member{id, kind, known->second->rank}, false};
       }
@@ -69,12 +71,19 @@ class Step {
                   member.rank};
   }
 
+  /// Whether one more witness among `others` other votes is still outnumbered by those that may
+  /// lead: a witness with the longest log elects nobody else, so the rest must be a quorum alone.
+  [[nodiscard]] bool fits_witness(std::int64_t others) const {
+    return witnesses_ + 1 < others - witnesses_;
+  }
+
   /// The best member without a vote that could have one.
   [[nodiscard]] const MemberFacts* best_standby() const {
     const MemberFacts* best = nullptr;
     for (const auto& [id, member] : known_) {
       const bool is_fit = !is_voter(id) && !member->is_standby && !member->is_draining &&
-                          member->is_alive && member->lag <= kCaughtUp;
+                          member->is_alive && member->lag <= kCaughtUp &&
+                          (!member->is_witness || fits_witness(voters_));
       if (is_fit && (best == nullptr || order_of(*member) < order_of(*best))) best = member;
     }
     return best;
@@ -137,6 +146,7 @@ class Step {
   std::map<consensus::NodeId, const MemberFacts*> known_;
   std::map<consensus::NodeId, const Member*> configured_;
   std::int64_t voters_ = 0;
+  std::int64_t witnesses_ = 0;
   std::int64_t candidates_ = 0;
   std::int64_t wanted_ = 1;
 };

@@ -217,6 +217,7 @@ class Replica {
   consensus::Config snapshot_config_;
   std::int64_t snapshot_config_index_ = 0;
   bool makes_snapshot_ = false;
+  MonoTime snapshot_wanted_at_{};
   std::vector<Wanted> waits_for_snapshot_;
   std::map<std::uint64_t, Wanted> reads_of_snapshot_;  ///< By tag.
   std::uint64_t installing_size_ = 0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kChunkBytes = 256 * 1024;
 constexpr Seconds kCompactEvery{10};
+constexpr Seconds kServing{60};  // after the last chunk that somebody wanted
 /// The log is cut when it is longer than this, down to kKeepEntries behind the applied index, so
 /// that a member that was away for a while needs no snapshot.
 constexpr std::int64_t kLogBytesMax = 32LL << 20;
@@ -20,6 +21,7 @@ constexpr std::int64_t kKeepEntries = 10'000;
 }  // namespace
 
 void Replica::want_chunk(const consensus::ChunkWanted& wanted) {
+  snapshot_wanted_at_ = now_.mono;
   const bool is_good = snapshot_ && (wanted.index == 0 || wanted.index == snapshot_->index) &&
                        snapshot_->index >= raft_->first_index() - 1;
   if (is_good) {
@@ -117,7 +119,10 @@ void Replica::compact_sometimes() {
   if (size.bytes <= kLogBytesMax && entries <= kLogEntriesMax) return;
   const std::int64_t keep =
       size.bytes > kLogBytesMax ? std::min(entries / 4, kKeepEntries) : kKeepEntries;
-  const std::int64_t index = last_applied_ - keep;
+  std::int64_t index = last_applied_ - keep;
+  // Who takes a snapshot needs the log behind it, or he would be given the next one for ever.
+  const bool is_serving = snapshot_ && now_.mono - snapshot_wanted_at_ < kServing;
+  if (is_serving) index = std::min(index, snapshot_->index);
   if (index <= size.base_index) return;
   is_compacting_ = true;
   std::int64_t config_index = 0;

@@ -169,6 +169,17 @@ TEST_SUITE("membership") {
     CHECK(preferred_scheduler(facts, kHeartbeat) == 2);
   }
 
+  TEST_CASE("a witness gets a vote only where those that may lead are a quorum alone") {
+    MembershipFacts two = fleet(2, 1);
+    two.members[1].is_witness = true;
+    CHECK(text(two) == "nothing");
+    MembershipFacts three = fleet(3, 1);
+    three.members[1].is_witness = true;
+    CHECK(text(three) == "promote 3");
+    three.config.members[2].kind = MemberKind::kVoter;
+    CHECK(text(three) == "promote 2");
+  }
+
   TEST_CASE("the lowest fit voter is preferred, once it has been up for its time") {
     MembershipFacts facts = fleet(3, 3);
     facts.self = 3;
