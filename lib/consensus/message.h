@@ -96,6 +96,7 @@ struct Message {
   Term hint_term = 0;
   std::uint64_t round = 0;    ///< Heartbeat round, comes back; proves leadership to reads (6.4).
   std::uint64_t context = 0;  ///< kReadIndex*: of the asker; the index to wait for is in `commit`.
+                              ///< kAppend*: number of the message, to tell old refusals.
 
   // Snapshots: `prev_index`, `prev_term` name the last entry that it contains. In a reply `match`
   // is that index once the receiver has everything up to it durably, else 0.

@@ -36,6 +36,8 @@ struct Progress {
   bool is_probe_sent = false;
   std::uint64_t probe_round = 0;
   std::uint64_t check_round = 0;  ///< Last round in which lost messages were asked about.
+  std::uint64_t sends = 0;        ///< Append messages so far; their numbers come back in answers.
+  std::uint64_t pipelined_after = 0;  ///< `sends` when pipelining last began.
   std::deque<Inflight> inflight;
   std::uint64_t inflight_bytes = 0;
 
@@ -62,6 +64,7 @@ struct Progress {
 
   void pipeline_from(Index index) {
     flow = Flow::kPipeline;
+    pipelined_after = sends;
     next = index;
     is_probe_sent = false;
     clear_inflight();

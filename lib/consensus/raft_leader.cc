@@ -113,6 +113,7 @@ void Raft::Impl::send_append(Progress& peer, Index last) {
   message.prev_term = log.term_at(peer.next - 1);
   message.commit = commit;
   message.round = round;
+  message.context = ++peer.sends;
   std::uint64_t bytes = 0;
   for (Index i = peer.next; i <= last; ++i) {
     bytes += bytes_of(log.at(i));
@@ -182,7 +183,11 @@ void Raft::Impl::on_reject(Progress& peer, const Message& message) {
     case Flow::kSnapshot:
       return;
     case Flow::kPipeline:
-      if (message.prev_index > peer.match) peer.probe_from(peer.match + 1);
+      // Not for what was sent before the last fall-back: each such refusal would send a whole
+      // window of entries again, whose refusals do the same.
+      if (message.prev_index > peer.match && message.context > peer.pipelined_after) {
+        peer.probe_from(peer.match + 1);
+      }
       return;
     case Flow::kProbe:
       break;
