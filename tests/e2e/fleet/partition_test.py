@@ -66,7 +66,7 @@ class PartitionTest(unittest.TestCase):
             self.assertLessEqual(max(at for _, at in here.starts()), time.time() - 2)
             three.network.heal()
             healed_at = time.time()
-            three.wait_for_scheduler(1)
+            three.wait_for_scheduler(1, 240)  # a failed hand-over backs off for a minute or two
             print(f"cut off: elected {elected_s:.1f} s later; the last slot there was "
                   f"{last - cut_at:.1f} s after the cut; back {time.time() - healed_at:.1f} s "
                   "after the end", flush=True)
