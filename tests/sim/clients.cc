@@ -118,7 +118,9 @@ void Clients::on_read(std::int64_t client, std::int64_t attempt, consensus::Inde
 
 void Clients::finish(std::int64_t client) {
   at(client).is_out = false;
-  world_.post({.at = world_.now() + draw_between(rng_, 1, world_.options().think_us),
+  const Options& o = world_.options();
+  const SimTime think = world_.is_healing() ? std::min(o.think_us, 8 * o.election_us) : o.think_us;
+  world_.post({.at = world_.now() + draw_between(rng_, 1, think),
                .kind = EventKind::kClientStart,
                .arg = client});
 }

@@ -22,12 +22,13 @@ void Disk::see_state(const Machine& running) {
   seen_later_ = running;
 }
 
-std::vector<DiskWrite> Disk::end_flush() {
-  std::vector<DiskWrite> done;
-  done.swap(flushing_);
-  for (DiskWrite& write : done)
+void Disk::end_flush(const std::function<void(const DiskWrite&)>& done) {
+  std::vector<DiskWrite> writes;
+  writes.swap(flushing_);
+  for (DiskWrite& write : writes) {
     perform(write);
-  return done;
+    done(write);
+  }
 }
 
 std::vector<DiskWrite> Disk::drop_unsynced() {

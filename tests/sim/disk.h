@@ -73,8 +73,8 @@ class Disk {
   /// Takes all queued writes into the flush that begins.
   void begin_flush() { flushing_.swap(queued_); }
 
-  /// The flush is done: its writes are durable, and are returned.
-  std::vector<DiskWrite> end_flush();
+  /// The flush is done: its writes become durable in their order; `done` is told of each.
+  void end_flush(const std::function<void(const DiskWrite&)>& done);
   /// The disk is full: unsynced Readies are dropped. The rest of the unsynced writes is returned.
   std::vector<DiskWrite> drop_unsynced();
 

@@ -209,47 +209,55 @@ void Host::write(Ready& ready) {
     disk_.queue(std::move(write));
     begin_flush();
   } else {
-    release(0);
+    const std::uint64_t durable = send_durable(0);
+    if (durable != 0) step(consensus::Durable{.tag = durable});
   }
 }
 
 void Host::begin_flush() {
   if (disk_.is_flushing() || !disk_.has_queued() || world_.now() < full_until) return;
   disk_.begin_flush();
-  post(EventKind::kFlushed, world_.disk_delay(*this), ++flush_);
+  const SimTime delay = world_.disk_delay(*this);
+  post(EventKind::kFlushed, delay, ++flush_);
+  if (doomed_for < 0 || (is_doomed_installing && !incoming_.is_installing)) return;
+  post(EventKind::kDoomed, draw_between(rng_, 0, delay), doomed_for);
+  doomed_for = -1;
 }
 
 void Host::on_flushed(std::int64_t flush) {
   if (flush != flush_ || !disk_.is_flushing()) return;
-  std::uint64_t tag = 0;
-  for (const DiskWrite& write : disk_.end_flush()) {
+  std::uint64_t durable = 0;
+  disk_.end_flush([&](const DiskWrite& write) {
     switch (write.kind) {
       case DiskWrite::Kind::kReady:
-        tag = write.tag;
+        durable = std::max(durable, send_durable(write.tag));
         break;
       case DiskWrite::Kind::kCompact:
         break;
       case DiskWrite::Kind::kInstall:
-        release(tag);
+        if (durable != 0) step(consensus::Durable{.tag = std::exchange(durable, 0)});
         installed(write);
         break;
     }
-  }
-  release(tag);
-  if (is_up()) begin_flush();
+  });
+  // One report for all of the flush.
+  if (durable != 0) step(consensus::Durable{.tag = durable});
+  begin_flush();
 }
 
-/// Everything up to `tag` is durable, and what only waited for that too.
-void Host::release(std::uint64_t tag) {
+/// Everything up to `tag` is durable: sends what waited for that, and what waits for nothing of its
+/// own. Returns the last tag that is done; 0: none.
+std::uint64_t Host::send_durable(std::uint64_t tag) {
   std::uint64_t last = 0;
   while (!outgoing_.empty() && (outgoing_.front().tag <= tag || !outgoing_.front().needs_write)) {
     Outgoing out = std::move(outgoing_.front());
     outgoing_.pop_front();
     last = out.tag;
-    for (consensus::Message& message : out.messages)
+    for (consensus::Message& message : out.messages) {
       world_.send(std::move(message));
+    }
   }
-  if (last != 0) step(consensus::Durable{.tag = last});
+  return last;
 }
 
 void Host::on_disk_state(bool is_full) {

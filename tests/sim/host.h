@@ -106,6 +106,8 @@ class Host final : public consensus::Dice {
   SimTime paused_until = 0;
   bool was_paused = false;  ///< Has not yet done anything since.
   SimTime full_until = 0;
+  SimTime doomed_for = -1;            ///< 0 or more: the next write brings a crash of this length.
+  bool is_doomed_installing = false;  ///< Only the write of a snapshot does.
   SimTime slow_until = 0;
   SimTime slow_by = 0;
 
@@ -154,7 +156,7 @@ class Host final : public consensus::Dice {
   void perform(consensus::Ready& ready);
   void write(consensus::Ready& ready);
   void begin_flush();
-  void release(std::uint64_t tag);
+  std::uint64_t send_durable(std::uint64_t tag);
   void take_committed(consensus::Ready& ready);
   void consider_snapshot();
   void answer_clients(consensus::Ready& ready);

@@ -105,6 +105,7 @@ void World::heal(std::uint64_t healed) {
       if (has(healed, other)) link(id, other) = Link{};
     }
     at.down_until = 0;
+    at.doomed_for = -1;
     at.slow_until = 0;
     if (at.paused_until > now_) at.paused_until = now_;
     if (at.full_until > now_) {

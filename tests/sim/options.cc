@@ -22,6 +22,7 @@ constexpr std::array kFields{
     OptionField{"chunk_bytes", &Options::chunk_bytes},
     OptionField{"delay_min_us", &Options::delay_min_us},
     OptionField{"delay_max_us", &Options::delay_max_us},
+    OptionField{"is_ordered", &Options::is_ordered},
     OptionField{"loss_permille", &Options::loss_permille},
     OptionField{"duplicate_permille", &Options::duplicate_permille},
     OptionField{"straggler_permille", &Options::straggler_permille},
@@ -77,6 +78,7 @@ void draw_net(Rng& rng, Options& o) {
   o.delay_min_us = draw_scaled(rng, 50, std::max<std::int64_t>(51, o.election_us / 30));
   o.delay_max_us =
       o.delay_min_us + draw_scaled(rng, 1, std::max<std::int64_t>(2, o.election_us / 10));
+  o.is_ordered = draw_chance(rng, 500) ? 1 : 0;
   if (draw_chance(rng, 400)) o.loss_permille = draw_scaled(rng, 5, 300);
   if (draw_chance(rng, 400)) o.duplicate_permille = draw_scaled(rng, 5, 500);
   if (draw_chance(rng, 400)) {
@@ -105,8 +107,10 @@ SimTime entry_time(const Options& o) {
   const std::int64_t entry_bytes = 128 + o.payload;
   const std::int64_t entries =
       std::clamp<std::int64_t>(o.append_bytes / entry_bytes, 1, o.append_entries);
+  // Whatever overtakes another message is refused and sent again.
+  const std::int64_t window = o.is_ordered != 0 ? o.inflight_messages : 1;
   const std::int64_t messages =
-      std::clamp<std::int64_t>(o.inflight_bytes / (entries * entry_bytes), 1, o.inflight_messages);
+      std::clamp<std::int64_t>(o.inflight_bytes / (entries * entry_bytes), 1, window);
   return 1 + 2 * (o.delay_max_us + o.disk_max_us) / (entries * messages);
 }
 
@@ -145,7 +149,7 @@ Options draw_options(Rng& rng, SimTime duration_us) {
   // Few commands in many situations find more than many in few.
   const SimTime share = 3 * o.clients * entry_time(o);
   o.batch = std::clamp<std::int64_t>(4 * o.election_us / share, 1, o.batch);
-  const SimTime think = draw_scaled(rng, o.election_us / 10, o.election_us) * (4 + o.batch) / 4;
+  const SimTime think = draw_scaled(rng, o.election_us / 5, o.election_us * 3) * (4 + o.batch) / 4;
   o.think_us = std::max(think, o.batch * share);
   o.reads_permille = draw_between(rng, 0, 500);
   o.reply_loss_permille = draw_chance(rng, 300) ? draw_scaled(rng, 5, 200) : 0;

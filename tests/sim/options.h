@@ -31,9 +31,10 @@ struct Options {
   // Network, per message.
   std::int64_t delay_min_us = 500;
   std::int64_t delay_max_us = 500;
+  std::int64_t is_ordered = 1;  ///< 1: what goes from one node to another keeps its order.
   std::int64_t loss_permille = 0;
   std::int64_t duplicate_permille = 0;
-  std::int64_t straggler_permille = 0;  ///< This many take up to `straggler_us` (reordering).
+  std::int64_t straggler_permille = 0;  ///< This many take up to `straggler_us`.
   std::int64_t straggler_us = 0;
   std::int64_t codec_permille = 0;    ///< This many go through the wire form.
   std::int64_t foreign_permille = 0;  ///< This many are followed by a forged copy.

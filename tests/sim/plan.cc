@@ -102,6 +102,11 @@ class Planner {
   void crash(SimTime at) {
     // Two at once now and then, and the same one again soon after.
     const std::int64_t id = node(at);
+    if (draw_chance(rng_, 500)) {
+      const bool is_install = o_.snapshot_every > 0 && draw_chance(rng_, 300);
+      return add(at, OpKind::kCrashWriting, is_install ? some(at) : id, is_install ? 1 : 0,
+                 length(1, 10'000));
+    }
     add(at, OpKind::kCrash, id, 0, length(1, 10'000));
     if (draw_chance(rng_, 200)) add(at, OpKind::kCrash, some(at), 0, length(1, 10'000));
     if (draw_chance(rng_, 100)) add(at + length(10, 2'000), OpKind::kCrash, id, 0, length(1, 500));

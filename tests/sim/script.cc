@@ -18,6 +18,7 @@ struct OpWord {
 
 constexpr std::array kWords{
     OpWord{OpKind::kCrash, "crash", 1, true},
+    OpWord{OpKind::kCrashWriting, "crash_writing", 2, true},
     OpWord{OpKind::kCrashAll, "crash_all", 0, true},
     OpWord{OpKind::kPause, "pause", 1, true},
     OpWord{OpKind::kBlock, "block", 2, true},

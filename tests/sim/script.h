@@ -19,29 +19,30 @@ constexpr std::int64_t kNodesMax = 48;  ///< Ids of a world, those given by stor
 constexpr std::int64_t kLeader = 0;     ///< As a node of an op: whoever leads at that time.
 
 enum class OpKind : std::uint8_t {
-  kCrash,        ///< a: node; back from its disk after `length`.
-  kCrashAll,     ///< As kCrash, all at once.
-  kPause,        ///< a: node does nothing for `length`, then goes on.
-  kBlock,        ///< Nothing arrives from a at b.
-  kIsolate,      ///< Nothing to or from a.
-  kDeaf,         ///< a is heard, and hears nothing.
-  kMute,         ///< a hears, and is not heard.
-  kSplit,        ///< a: bit mask of ids; nothing between them and the others.
-  kClog,         ///< What goes from a to b arrives only at the end of `length`.
-  kLossy,        ///< a: permille of all messages lost, on top.
-  kDiskFull,     ///< a: its disk takes no writes.
-  kDiskSlow,     ///< a: each flush of its disk takes b more microseconds.
-  kClockJump,    ///< a: its clock jumps forward by b microseconds.
-  kClockRate,    ///< a: its clock runs b millionths too fast (below 0: too slow).
-  kAddLearner,   ///< a: a new process with an empty disk, and the order to add it.
-  kMakeWitness,  ///< a: becomes a witness.
-  kPromote,      ///< a: learner becomes voter.
-  kDemote,       ///< a: voter becomes learner.
-  kRemove,       ///< a: out of the cluster; its process goes on.
-  kStop,         ///< a: process and disk are gone for good.
-  kTransfer,     ///< Leadership to a (0: the core chooses).
-  kCompact,      ///< a: makes a snapshot now and forgets its log.
-  kPropose,      ///< A client of its own asks a for b commands.
+  kCrash,         ///< a: node; back from its disk after `length`.
+  kCrashWriting,  ///< As kCrash, amid a's next write (b: 1: of a snapshot's).
+  kCrashAll,      ///< As kCrash, all at once.
+  kPause,         ///< a: node does nothing for `length`, then goes on.
+  kBlock,         ///< Nothing arrives from a at b.
+  kIsolate,       ///< Nothing to or from a.
+  kDeaf,          ///< a is heard, and hears nothing.
+  kMute,          ///< a hears, and is not heard.
+  kSplit,         ///< a: bit mask of ids; nothing between them and the others.
+  kClog,          ///< What goes from a to b arrives only at the end of `length`.
+  kLossy,         ///< a: permille of all messages lost, on top.
+  kDiskFull,      ///< a: its disk takes no writes.
+  kDiskSlow,      ///< a: each flush of its disk takes b more microseconds.
+  kClockJump,     ///< a: its clock jumps forward by b microseconds.
+  kClockRate,     ///< a: its clock runs b millionths too fast (below 0: too slow).
+  kAddLearner,    ///< a: a new process with an empty disk, and the order to add it.
+  kMakeWitness,   ///< a: becomes a witness.
+  kPromote,       ///< a: learner becomes voter.
+  kDemote,        ///< a: voter becomes learner.
+  kRemove,        ///< a: out of the cluster; its process goes on.
+  kStop,          ///< a: process and disk are gone for good.
+  kTransfer,      ///< Leadership to a (0: the core chooses).
+  kCompact,       ///< a: makes a snapshot now and forgets its log.
+  kPropose,       ///< A client of its own asks a for b commands.
 };
 
 struct Op {

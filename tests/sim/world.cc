@@ -134,6 +134,7 @@ void World::handle(const QueuedEvent& event) {
     case EventKind::kChunkRead:
     case EventKind::kChunkStored:
     case EventKind::kDiskState:
+    case EventKind::kDoomed:
     case EventKind::kRequest:
       return;
   }
@@ -162,6 +163,8 @@ void World::handle_host(Host& at, const QueuedEvent& event) {
       return at.on_chunk_stored();
     case EventKind::kDiskState:
       return at.on_disk_state(event.arg != 0);
+    case EventKind::kDoomed:
+      return crash(at, event.arg);
     case EventKind::kRequest:
       return at.on_request(event.arg);
     case EventKind::kClientTimeout:
@@ -213,8 +216,12 @@ void World::deliver(Message message, SimTime extra) {
   if (!is_healing_ && o.straggler_permille > 0 && draw_chance(net_rng_, o.straggler_permille)) {
     at += draw_scaled(net_rng_, 1, o.straggler_us);
   }
-  const Link& way = link(message.from, message.to);
+  Link& way = link(message.from, message.to);
   if (now_ < way.clogged_until) at = way.clogged_until + draw_between(net_rng_, 0, o.delay_max_us);
+  if (o.is_ordered != 0 && extra == 0) {
+    at = std::max(at, way.last_at);
+    way.last_at = at;
+  }
   const auto to = static_cast<std::uint16_t>(message.to);
   std::size_t slot = pool_.size();
   if (free_.empty()) {

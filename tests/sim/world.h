@@ -64,6 +64,8 @@ class World {
 
   [[nodiscard]] const consensus::Config& first_config() const { return first_config_; }
 
+  [[nodiscard]] bool is_healing() const { return is_healing_; }  ///< In the second phase.
+
   void post(const QueuedEvent& event) { queue_.push(event); }
 
   void send(consensus::Message message);
@@ -76,6 +78,7 @@ class World {
   struct Link {
     SimTime blocked_until = 0;
     SimTime clogged_until = 0;
+    SimTime last_at = 0;  ///< When the last message arrives, where they keep their order.
   };
 
   [[nodiscard]] Host* host(std::int64_t id) const {

@@ -70,6 +70,7 @@ void World::begin_op(std::size_t number) {
         at->order(consensus::Transfer{.to = op.a});
       return;
     case OpKind::kCrash:
+    case OpKind::kCrashWriting:
     case OpKind::kPause:
     case OpKind::kIsolate:
     case OpKind::kDeaf:
@@ -93,6 +94,10 @@ void World::begin_node_op(const Op& op, Host& at) {
   switch (op.kind) {
     case OpKind::kCrash:
       return crash(at, op.length);
+    case OpKind::kCrashWriting:
+      at.doomed_for = op.length;
+      at.is_doomed_installing = op.b == 1;
+      return;
     case OpKind::kPause:
       at.paused_until = std::max(at.paused_until, until);
       return;
@@ -195,6 +200,7 @@ bool World::is_done(const Op& op) const {
     case OpKind::kMakeWitness:
       return member != nullptr && member->kind == MemberKind::kWitness;
     case OpKind::kCrash:
+    case OpKind::kCrashWriting:
     case OpKind::kCrashAll:
     case OpKind::kPause:
     case OpKind::kBlock:
