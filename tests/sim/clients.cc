@@ -8,8 +8,9 @@
 namespace distcron::sim {
 
 Clients::Clients(World& world) : world_(world), rng_(mix64(world.script().seed ^ 0xc11e)) {
-  clients_.resize(
-      static_cast<std::size_t>(std::min<std::int64_t>(world.options().clients, kScriptedClient)));
+  const Options& o = world.options();
+  clients_.resize(static_cast<std::size_t>(std::min<std::int64_t>(o.clients, kReader)));
+  if (o.reader_us > 0) clients_.emplace_back().is_reader = true;
 }
 
 void Clients::start() {
@@ -23,7 +24,7 @@ void Clients::start() {
 void Clients::on_start(std::int64_t client) {
   Client& c = at(client);
   const Options& o = world_.options();
-  c.request.is_read = draw_chance(rng_, o.reads_permille);
+  c.request.is_read = c.is_reader || draw_chance(rng_, o.reads_permille);
   if (!c.request.is_read) {
     c.request.seq = c.acked + 1;
     c.request.count = static_cast<std::uint64_t>(draw_between(rng_, 1, o.batch));
@@ -40,7 +41,7 @@ void Clients::attempt(std::int64_t client) {
   ++c.request.attempt;
   // A read is asked anew: it must see all that has been answered by now.
   if (c.request.is_read) c.floor = answered_;
-  const bool asks_anyone = c.hint == 0 || rng_.below(8) == 0;
+  const bool asks_anyone = c.hint == 0 || c.is_reader || rng_.below(c.request.is_read ? 3 : 8) == 0;
   const consensus::NodeId to = asks_anyone ? world_.pick_for_client(rng_) : c.hint;
   const SimTime now = world_.now();
   world_.post({.at = now + 4 * world_.options().election_us,
@@ -119,7 +120,9 @@ void Clients::on_read(std::int64_t client, std::int64_t attempt, consensus::Inde
 void Clients::finish(std::int64_t client) {
   at(client).is_out = false;
   const Options& o = world_.options();
-  const SimTime think = world_.is_healing() ? std::min(o.think_us, 8 * o.election_us) : o.think_us;
+  const SimTime think = at(client).is_reader  ? o.reader_us
+                        : world_.is_healing() ? std::min(o.think_us, 8 * o.election_us)
+                                              : o.think_us;
   world_.post({.at = world_.now() + draw_between(rng_, 1, think),
                .kind = EventKind::kClientStart,
                .arg = client});

@@ -62,6 +62,7 @@ class Clients {
   struct Client {
     Request request;
     bool is_out = false;
+    bool is_reader = false;  ///< Only reads, through anyone.
     SimTime made_at = 0;
     consensus::Index floor = 0;  ///< answered() when the request was made.
     std::uint64_t acked = 0;

@@ -38,6 +38,8 @@ constexpr std::array kFields{
     OptionField{"snapshot_pad", &Options::snapshot_pad},
     OptionField{"clients", &Options::clients},
     OptionField{"think_us", &Options::think_us},
+    OptionField{"flood_us", &Options::flood_us},
+    OptionField{"reader_us", &Options::reader_us},
     OptionField{"batch", &Options::batch},
     OptionField{"reads_permille", &Options::reads_permille},
     OptionField{"payload", &Options::payload},
@@ -114,6 +116,19 @@ SimTime entry_time(const Options& o) {
   return 1 + 2 * (o.delay_max_us + o.disk_max_us) / (entries * messages);
 }
 
+/// So many commands that the last one is never acknowledged before the next one is there.
+void draw_flood(Rng& rng, Options& o) {
+  if (!draw_chance(rng, 60) || o.is_ordered == 0 || o.voters < 2) return;
+  o.append_entries = std::max<std::int64_t>(o.append_entries, 16);
+  o.append_bytes = 256 * 1'024;
+  o.inflight_messages = std::max<std::int64_t>(o.inflight_messages, 16);
+  o.inflight_bytes = 4 << 20;
+  o.uncommitted_bytes = 64 << 20;
+  o.delay_min_us = std::max(o.delay_min_us, o.election_us / 40);
+  o.delay_max_us = std::max(o.delay_max_us, o.delay_min_us + 1);
+  o.flood_us = o.delay_min_us;
+}
+
 }  // namespace
 
 std::span<const OptionField> option_fields() {
@@ -151,6 +166,8 @@ Options draw_options(Rng& rng, SimTime duration_us) {
   o.batch = std::clamp<std::int64_t>(4 * o.election_us / share, 1, o.batch);
   const SimTime think = draw_scaled(rng, o.election_us / 5, o.election_us * 3) * (4 + o.batch) / 4;
   o.think_us = std::max(think, o.batch * share);
+  draw_flood(rng, o);
+  if (draw_chance(rng, 300)) o.reader_us = o.election_us / 4;
   o.reads_permille = draw_between(rng, 0, 500);
   o.reply_loss_permille = draw_chance(rng, 300) ? draw_scaled(rng, 5, 200) : 0;
   o.duration_us = duration_us;

@@ -50,6 +50,8 @@ struct Options {
   // Clients.
   std::int64_t clients = 2;
   std::int64_t think_us = 50'000;  ///< Pause of a client between two requests.
+  std::int64_t flood_us = 0;       ///< A command every so often, answered or not; 0: none.
+  std::int64_t reader_us = 0;      ///< A read by anyone every so often; 0: none.
   std::int64_t batch = 1;          ///< Largest number of commands of a request.
   std::int64_t reads_permille = 200;
   std::int64_t payload = 16;  ///< Largest number of bytes of a command beyond its header.

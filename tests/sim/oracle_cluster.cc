@@ -241,9 +241,14 @@ void Oracle::on_send(const Message& m) {
              what + " leads in term " + std::to_string(m.term) + " before that is durable");
       }
       break;
+    case MessageKind::kSnapshotReply:
+      if (m.match > view(m.from).disk->raft_db().last_index()) {
+        fail("durable_before_send", what + " acknowledges snapshot " + std::to_string(m.match) +
+                                        " before it is installed");
+      }
+      break;
     case MessageKind::kPreVote:
     case MessageKind::kPreVoteReply:
-    case MessageKind::kSnapshotReply:
     case MessageKind::kReadIndex:
     case MessageKind::kReadIndexReply:
       break;

@@ -32,7 +32,7 @@ class Planner {
       each(20, 200, [this](SimTime at) { add(at, OpKind::kCrashAll, 0, 0, length(1, 2'000)); });
     }
     if (draw_chance(rng_, 350)) {
-      each(5, 60, [this](SimTime at) { add(at, OpKind::kPause, node(at), 0, length(200, 5'000)); });
+      each(5, 60, [this](SimTime at) { add(at, OpKind::kPause, node(at), 0, length(500, 8'000)); });
     }
     if (draw_chance(rng_, 650)) each(3, 60, [this](SimTime at) { cut(at); });
     if (draw_chance(rng_, 250)) {
@@ -145,7 +145,22 @@ class Planner {
     }
   }
 
+  /// The order to lead comes late, after the leader has given up the hand-over and has gone on;
+  /// what it has sent to others since is not yet on their disks.
+  void late_transfer(SimTime at) {
+    const std::int64_t to = some(at);
+    add(at, OpKind::kClog, kLeader, to, length(1'000, 4'000));
+    add(at, OpKind::kBlock, to, kLeader, length(1'000, 6'000));
+    for (const Known& k : nodes_) {
+      if (k.from <= at && draw_chance(rng_, 500)) {
+        add(at, OpKind::kDiskSlow, k.id, length(100, 1'000), length(1'000, 6'000));
+      }
+    }
+    add(at, OpKind::kTransfer, to, 0, 0);
+  }
+
   void transfer(SimTime at) {
+    if (draw_chance(rng_, 250)) return late_transfer(at);
     const std::int64_t to = draw_chance(rng_, 200) ? 0 : some(at);
     add(at, OpKind::kTransfer, to, 0, 0);
     // What may go wrong then: another one, or the end of either.

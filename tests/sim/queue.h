@@ -21,6 +21,7 @@ enum class EventKind : std::uint8_t {
   kChunkStored,    ///< A piece of a snapshot has been stored.
   kDiskState,      ///< A disk is full (arg 1) or has room again (arg 0).
   kDoomed,         ///< A host crashes amid a write; arg: for how long.
+  kFlood,          ///< The next command of the flood.
   kRequest,        ///< A client's request reaches a host; arg: the client.
   kClientTimeout,  ///< arg: client and number of the attempt.
   kClientStart,    ///< A client begins its next request; arg: the client.

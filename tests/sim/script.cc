@@ -150,7 +150,10 @@ std::string format_op(const Op& op) {
     const bool is_value = op.kind == OpKind::kSplit || op.kind == OpKind::kLossy;
     line += " " + (op.a == kLeader && !is_value ? "leader" : std::to_string(op.a));
   }
-  if (word.arguments > 1) line += " " + std::to_string(op.b);
+  if (word.arguments > 1) {
+    const bool is_node = op.kind == OpKind::kBlock || op.kind == OpKind::kClog;
+    line += " " + (op.b == kLeader && is_node ? "leader" : std::to_string(op.b));
+  }
   if (word.has_length) line += " for " + format_time(op.length);
   return line;
 }

@@ -62,6 +62,7 @@ Outcome World::run() {
           .arg = static_cast<std::int64_t>(i)});
   }
   clients_->start();
+  if (options().flood_us > 0) post({.at = options().flood_us, .kind = EventKind::kFlood});
   run_until(options().duration_us);
   if (options().liveness != 0 && !oracle_.violation()) run_liveness();
   outcome_.violation = oracle_.violation();
@@ -122,6 +123,8 @@ void World::handle(const QueuedEvent& event) {
       return clients_->on_timeout(event.arg);
     case EventKind::kClientStart:
       return clients_->on_start(event.arg);
+    case EventKind::kFlood:
+      return flood();
     case EventKind::kOpStart:
       return begin_op(static_cast<std::size_t>(event.arg));
     case EventKind::kOpEnd:
@@ -169,6 +172,7 @@ void World::handle_host(Host& at, const QueuedEvent& event) {
       return at.on_request(event.arg);
     case EventKind::kClientTimeout:
     case EventKind::kClientStart:
+    case EventKind::kFlood:
     case EventKind::kOpStart:
     case EventKind::kOpEnd:
       return;
@@ -273,6 +277,13 @@ void World::forge(Host& at, const Message& message) {
   oracle_.before_forged(at.id());
   at.on_message(std::move(forged));
   if (!oracle_.violation()) oracle_.after_forged(at.id());
+}
+
+/// A command of the scripted client for whoever leads.
+void World::flood() {
+  post({.at = now_ + options().flood_us, .kind = EventKind::kFlood});
+  Host* const at = host(leader());
+  if (at != nullptr && now_ >= at->paused_until) propose_scripted(*at, 1);
 }
 
 // --- for hosts and clients -----------------------------------------------------------------------

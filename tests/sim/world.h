@@ -25,6 +25,7 @@ namespace distcron::sim {
 
 constexpr std::uint64_t kCluster = 0x5eed;
 constexpr std::int64_t kIncarnation = 3;
+constexpr std::int64_t kReader = kClientsMax - 2;          ///< At most so many clients before it.
 constexpr std::int64_t kScriptedClient = kClientsMax - 1;  ///< Of the lines `propose`.
 
 struct Outcome {
@@ -98,6 +99,7 @@ class World {
   void handle_host(Host& at, const QueuedEvent& event);
   void deliver(consensus::Message message, SimTime extra);
   void receive(Host& at, std::int64_t slot);
+  void flood();
   void forge(Host& at, const consensus::Message& message);
 
   // world_ops.cc
@@ -107,6 +109,12 @@ class World {
   void change_member(std::size_t number, const Op& op);
   [[nodiscard]] bool is_done(const Op& op) const;
   void crash(Host& at, SimTime length);
+  void propose_scripted(Host& at, std::int64_t count);
+
+  [[nodiscard]] std::int64_t or_leader(std::int64_t id) const {
+    return id == kLeader ? leader() : id;
+  }
+
   void cut(std::int64_t from, std::int64_t to, SimTime until);
   [[nodiscard]] std::int64_t leader() const;
   [[nodiscard]] bool may_stop(std::int64_t id) const;

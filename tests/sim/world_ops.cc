@@ -42,7 +42,7 @@ void World::begin_op(std::size_t number) {
       }
       break;
     case OpKind::kBlock:
-      return cut(op.a, op.b, until);
+      return cut(or_leader(op.a), or_leader(op.b), until);
     case OpKind::kSplit:
       for (std::int64_t a = 1; a <= kNodesMax; ++a) {
         for (std::int64_t b = 1; b <= kNodesMax; ++b) {
@@ -50,11 +50,14 @@ void World::begin_op(std::size_t number) {
         }
       }
       return;
-    case OpKind::kClog:
-      if (op.a >= 1 && op.b >= 1 && op.a <= kNodesMax && op.b <= kNodesMax) {
-        link(op.a, op.b).clogged_until = until;
+    case OpKind::kClog: {
+      const std::int64_t from = or_leader(op.a);
+      const std::int64_t to = or_leader(op.b);
+      if (from >= 1 && to >= 1 && from <= kNodesMax && to <= kNodesMax) {
+        link(from, to).clogged_until = until;
       }
       return;
+    }
     case OpKind::kLossy:
       lossy_permille_ = op.a;
       lossy_until_ = until;
@@ -82,7 +85,7 @@ void World::begin_op(std::size_t number) {
     case OpKind::kStop:
     case OpKind::kCompact:
     case OpKind::kPropose: {
-      Host* const at = host(op.a == kLeader ? leader() : op.a);
+      Host* const at = host(or_leader(op.a));
       if (at != nullptr && !at->is_stopped()) begin_node_op(op, *at);
       break;
     }
@@ -136,15 +139,9 @@ void World::begin_node_op(const Op& op, Host& at) {
     case OpKind::kCompact:
       at.make_snapshot();
       return;
-    case OpKind::kPropose: {
-      consensus::Propose propose;
-      for (std::int64_t i = 0; i < op.b; ++i) {
-        const Command command{.client = kScriptedClient, .seq = ++scripted_seq_};
-        propose.commands.push_back(encode_command(command, 0));
-      }
-      if (at.is_up() && now_ >= at.paused_until) at.order(std::move(propose));
+    case OpKind::kPropose:
+      if (at.is_up() && now_ >= at.paused_until) propose_scripted(at, op.b);
       return;
-    }
     case OpKind::kCrashAll:
     case OpKind::kBlock:
     case OpKind::kSplit:
@@ -166,6 +163,15 @@ void World::end_op(std::size_t node_number) {
   Host* const at = host(static_cast<std::int64_t>(node_number));
   if (at == nullptr || at->is_up() || at->is_stopped() || now_ < at->down_until) return;
   at->start();
+}
+
+void World::propose_scripted(Host& at, std::int64_t count) {
+  consensus::Propose propose;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Command command{.client = kScriptedClient, .seq = ++scripted_seq_};
+    propose.commands.push_back(encode_command(command, 0));
+  }
+  at.order(std::move(propose));
 }
 
 void World::crash(Host& at, SimTime length) {
