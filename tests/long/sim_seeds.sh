@@ -8,5 +8,6 @@ sim=${DISTCRON_BIN:?"DISTCRON_BIN names no folder"}/distcron-sim
 seeds=${DISTCRON_SIM_SEEDS:-100000}
 first=${DISTCRON_SIM_FIRST:-1}
 # Every hundredth runs for an hour of its time.
-"$sim" --seeds "$((seeds / 100))" --first "$((first + 1000000000))" --seconds 3600 --jobs "$(nproc)" --stop
-"$sim" --seeds "$seeds" --first "$first" --seconds 120 --jobs "$(nproc)" --stop
+"$sim" --seeds "$((seeds / 100))" --first "$((first + 1000000000))" --seconds 3600 \
+  --jobs "$(nproc)" --stop
+"$sim" --seeds "$seeds" --first "$first" --seconds 120 --jobs "$(nproc)" --stop --marks 100

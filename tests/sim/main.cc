@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // distcron-sim: runs seeds or a scenario, prints one line at the end; a violation is printed with
 // its seed, its last events and, made small, as a scenario. Exit: 0 none, 1 a violation, 2 usage.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -25,7 +26,7 @@ using distcron::sim::World;
 constexpr std::string_view kUsage =
     "usage: distcron-sim [--seeds N] [--first S] [--seconds T] [--jobs N] [--mutant NAME]\n"
     "                    [--trace] [--stop] [--no-shrink] [--scenario FILE] [--print]\n"
-    "                    [--marks] [--list-mutants]\n"
+    "                    [--marks N] [--list-mutants]\n"
     "  --seeds N        this many seeds (1)\n"
     "  --first S        the first of them (1)\n"
     "  --seconds T      of simulated time before the liveness phase (120)\n"
@@ -35,7 +36,8 @@ constexpr std::string_view kUsage =
     "  --trace          print every event\n"
     "  --no-shrink      do not make a failing seed smaller\n"
     "  --scenario FILE  run this instead of seeds\n"
-    "  --marks          print how often each situation was reached\n"
+    "  --marks N        print how often each situation was reached; fail if one was less than N "
+    "times\n"
     "  --print          print the scripts of the seeds; run nothing\n";
 
 struct Arguments {
@@ -49,7 +51,7 @@ struct Arguments {
   bool stops = false;
   bool shrinks = true;
   bool prints = false;
-  bool shows_marks = false;
+  std::int64_t marks = -1;  ///< Below 0: not asked for.
 };
 
 struct Totals {
@@ -104,7 +106,7 @@ void report(const Arguments& arguments, const Script& script, const Outcome& out
 
 void summarize(const Arguments& arguments, const Totals& t, double seconds) {
   for (const auto& [situation, name] : distcron::sim::kSituations) {
-    if (!arguments.shows_marks) break;
+    if (arguments.marks < 0) break;
     std::printf("mark %-24s %lld\n", std::string(name).c_str(),
                 static_cast<long long>(t.sum.marks.count(situation)));
   }
@@ -133,8 +135,6 @@ bool parse(int argc, char** argv, Arguments& out) {
       out.stops = true;
     else if (name == "--no-shrink")
       out.shrinks = false;
-    else if (name == "--marks")
-      out.shows_marks = true;
     else if (name == "--print")
       out.prints = true;
     else if (value == nullptr)
@@ -147,6 +147,8 @@ bool parse(int argc, char** argv, Arguments& out) {
       out.seconds = std::atoll(value);
     else if (name == "--jobs")
       out.jobs = std::atoll(value);
+    else if (name == "--marks")
+      out.marks = std::atoll(value);
     else if (name == "--mutant")
       out.mutant = value;
     else if (name == "--scenario")
@@ -204,7 +206,13 @@ int run_seeds(const Arguments& arguments) {
     thread.join();
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
   summarize(arguments, totals, passed.count());
-  return totals.violations > 0 ? 1 : 0;
+  const bool lacks = std::any_of(
+      distcron::sim::kSituations.begin(), distcron::sim::kSituations.end(),
+      [&](const auto& s) { return totals.sum.marks.count(s.situation) < arguments.marks; });
+  if (lacks)
+    std::printf("distcron-sim: a situation was reached less than %lld times\n",
+                static_cast<long long>(arguments.marks));
+  return totals.violations > 0 || lacks ? 1 : 0;
 }
 
 }  // namespace
