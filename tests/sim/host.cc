@@ -160,7 +160,7 @@ void Host::perform(Ready& ready) {
   answer_clients(ready);
   for (const consensus::ChunkWanted& wanted : ready.chunks_wanted)
     read_chunk(wanted);
-  if (ready.chunk_received) receive_chunk(*std::move(ready.chunk_received));
+  if (ready.chunk_received) receive_chunk(*ready.chunk_received);
 }
 
 void Host::arm_timer() {

@@ -163,7 +163,7 @@ class Host final : public consensus::Dice {
   void answer_acks(const consensus::Entry& entry);
   void answer_reads();
   void read_chunk(const consensus::ChunkWanted& wanted);
-  void receive_chunk(consensus::Message message);
+  void receive_chunk(const consensus::Message& message);
   void finish_incoming();
   void installed(const DiskWrite& write);
   void arm_timer();

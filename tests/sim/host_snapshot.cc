@@ -101,7 +101,7 @@ void Host::on_chunk_read() {
   step(std::move(chunk));
 }
 
-void Host::receive_chunk(consensus::Message message) {
+void Host::receive_chunk(const consensus::Message& message) {
   Incoming& in = incoming_;
   const bool is_same = in.index == message.prev_index && in.term == message.prev_term &&
                        in.size == message.size && in.crc == message.crc;

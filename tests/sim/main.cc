@@ -2,10 +2,13 @@
 // distcron-sim: runs seeds or a scenario, prints one line at the end; a violation is printed with
 // its seed, its last events and, made small, as a scenario. Exit: 0 none, 1 a violation, 2 usage.
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <iostream>
 #include <mutex>
 #include <sstream>
 #include <string>
@@ -42,7 +45,7 @@ constexpr std::string_view kUsage =
 
 struct Arguments {
   std::int64_t seeds = 1;
-  std::uint64_t first = 1;
+  std::int64_t first = 1;
   std::int64_t seconds = 120;
   std::int64_t jobs = 1;
   std::string mutant;
@@ -101,7 +104,7 @@ void report(const Arguments& arguments, const Script& script, const Outcome& out
                 static_cast<long long>(small.runs), small.script.ops.size(), script.ops.size(),
                 small.outcome.violation->text.c_str(), format_script(small.script).c_str());
   }
-  std::fflush(stdout);
+  static_cast<void>(std::fflush(stdout));
 }
 
 void summarize(const Arguments& arguments, const Totals& t, double seconds) {
@@ -111,10 +114,10 @@ void summarize(const Arguments& arguments, const Totals& t, double seconds) {
                 static_cast<long long>(t.sum.marks.count(situation)));
   }
   std::printf(
-      "distcron-sim: seeds=%lld first=%llu mutant=%s violations=%lld events=%lld crashes=%lld "
+      "distcron-sim: seeds=%lld first=%lld mutant=%s violations=%lld events=%lld crashes=%lld "
       "elections=%lld committed=%lld acked=%lld reads=%lld installs=%lld changes=%lld "
       "unhealable=%lld simulated_s=%lld wall_s=%.1f hash=%016llx\n",
-      static_cast<long long>(t.seeds), static_cast<unsigned long long>(arguments.first),
+      static_cast<long long>(t.seeds), static_cast<long long>(arguments.first),
       arguments.mutant.empty() ? "none" : arguments.mutant.c_str(),
       static_cast<long long>(t.violations), static_cast<long long>(t.sum.events),
       static_cast<long long>(t.sum.crashes), static_cast<long long>(t.sum.elections),
@@ -125,38 +128,60 @@ void summarize(const Arguments& arguments, const Totals& t, double seconds) {
       static_cast<unsigned long long>(t.hash));
 }
 
+/// A number that fills the whole text; `is_good` turns false for another one.
+std::int64_t parse_number(std::string_view text, bool& is_good) {
+  std::int64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size()) is_good = false;
+  return value;
+}
+
+struct Flag {
+  std::string_view name;
+  bool value;
+  bool Arguments::*member;
+};
+
+struct Number {
+  std::string_view name;
+  std::int64_t Arguments::*member;
+};
+
+struct Text {
+  std::string_view name;
+  std::string Arguments::*member;
+};
+
+constexpr std::array kFlags{
+    Flag{"--trace", true, &Arguments::traces}, Flag{"--stop", true, &Arguments::stops},
+    Flag{"--no-shrink", false, &Arguments::shrinks}, Flag{"--print", true, &Arguments::prints}};
+constexpr std::array kNumbers{
+    Number{"--seeds", &Arguments::seeds}, Number{"--first", &Arguments::first},
+    Number{"--seconds", &Arguments::seconds}, Number{"--jobs", &Arguments::jobs},
+    Number{"--marks", &Arguments::marks}};
+constexpr std::array kTexts{Text{"--mutant", &Arguments::mutant},
+                            Text{"--scenario", &Arguments::scenario}};
+
 bool parse(int argc, char** argv, Arguments& out) {
-  for (int i = 1; i < argc; ++i) {
+  bool is_good = true;
+  for (int i = 1; i < argc && is_good; ++i) {
     const std::string_view name = argv[i];
-    const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (name == "--trace")
-      out.traces = true;
-    else if (name == "--stop")
-      out.stops = true;
-    else if (name == "--no-shrink")
-      out.shrinks = false;
-    else if (name == "--print")
-      out.prints = true;
-    else if (value == nullptr)
-      return false;
-    else if (++i; name == "--seeds")
-      out.seeds = std::atoll(value);
-    else if (name == "--first")
-      out.first = std::strtoull(value, nullptr, 10);
-    else if (name == "--seconds")
-      out.seconds = std::atoll(value);
-    else if (name == "--jobs")
-      out.jobs = std::atoll(value);
-    else if (name == "--marks")
-      out.marks = std::atoll(value);
-    else if (name == "--mutant")
-      out.mutant = value;
-    else if (name == "--scenario")
-      out.scenario = value;
-    else
-      return false;
+    const bool has_value = i + 1 < argc;
+    const auto is_it = [name](const auto& one) { return one.name == name; };
+    const auto* const flag = std::find_if(kFlags.begin(), kFlags.end(), is_it);
+    const auto* const number = std::find_if(kNumbers.begin(), kNumbers.end(), is_it);
+    const auto* const text = std::find_if(kTexts.begin(), kTexts.end(), is_it);
+    if (flag != kFlags.end()) {
+      out.*(flag->member) = flag->value;
+    } else if (number != kNumbers.end() && has_value) {
+      out.*(number->member) = parse_number(argv[++i], is_good);
+    } else if (text != kTexts.end() && has_value) {
+      out.*(text->member) = argv[++i];
+    } else {
+      is_good = false;
+    }
   }
-  return out.seeds > 0 && out.seconds > 0 && out.jobs > 0;
+  return is_good && out.seeds > 0 && out.first >= 0 && out.seconds > 0 && out.jobs > 0;
 }
 
 int run_scenario(const Arguments& arguments) {
@@ -167,8 +192,8 @@ int run_scenario(const Arguments& arguments) {
   const std::string_view script_text = std::string_view(text).substr(0, text.find("\n----\n"));
   const auto script = distcron::sim::parse_script(script_text);
   if (!file || !script) {
-    std::fprintf(stderr, "distcron-sim: cannot run %s: %s\n", arguments.scenario.c_str(),
-                 script ? "it cannot be read" : script.error().message.c_str());
+    std::cerr << "distcron-sim: cannot run " << arguments.scenario << ": "
+              << (script ? "it cannot be read" : script.error().message) << "\n";
     return 2;
   }
   Totals totals;
@@ -188,7 +213,7 @@ int run_seeds(const Arguments& arguments) {
   const auto work = [&] {
     for (std::int64_t i = next++; i < arguments.seeds && !is_stopped; i = next++) {
       const Script script = distcron::sim::draw_script(
-          arguments.first + static_cast<std::uint64_t>(i), arguments.seconds * 1'000'000);
+          static_cast<std::uint64_t>(arguments.first + i), arguments.seconds * 1'000'000);
       const Outcome outcome = run_world(script, arguments.traces);
       const std::lock_guard lock(mutex);
       add(totals, outcome);
@@ -226,22 +251,19 @@ int main(int argc, char** argv) {
   }
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::fputs(kUsage.data(), stderr);
+    std::cerr << kUsage;
     return 2;
   }
   if (!distcron::sim::set_mutant(arguments.mutant)) {
-    std::fprintf(stderr, "distcron-sim: there is no mutant '%s'; --list-mutants names them\n",
-                 arguments.mutant.c_str());
+    std::cerr << "distcron-sim: there is no mutant '" << arguments.mutant
+              << "'; --list-mutants names them\n";
     return 2;
   }
   if (!arguments.scenario.empty()) return run_scenario(arguments);
   if (arguments.prints) {
     for (std::int64_t i = 0; i < arguments.seeds; ++i) {
-      std::fputs(
-          format_script(distcron::sim::draw_script(arguments.first + static_cast<std::uint64_t>(i),
-                                                   arguments.seconds * 1'000'000))
-              .c_str(),
-          stdout);
+      const auto seed = static_cast<std::uint64_t>(arguments.first + i);
+      std::cout << format_script(distcron::sim::draw_script(seed, arguments.seconds * 1'000'000));
     }
     return 0;
   }

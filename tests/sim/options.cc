@@ -69,11 +69,11 @@ void draw_cluster(Rng& rng, Options& o) {
 
 void draw_messages(Rng& rng, Options& o) {
   o.append_entries = pick(rng, std::array<std::int64_t, 8>{1, 1, 2, 2, 4, 16, 64, 1'024});
-  o.append_bytes = draw_chance(rng, 300) ? draw_scaled(rng, 32, 4'096) : 256 * 1'024;
+  o.append_bytes = draw_chance(rng, 300) ? draw_scaled(rng, 32, 4'096) : 262'144;
   o.inflight_messages = pick(rng, std::array<std::int64_t, 5>{1, 2, 4, 16, 64});
-  o.inflight_bytes = draw_chance(rng, 200) ? draw_scaled(rng, 64, 8'192) : 4 << 20;
-  o.uncommitted_bytes = draw_chance(rng, 100) ? draw_scaled(rng, 256, 8'192) : 64 << 20;
-  o.chunk_bytes = pick(rng, std::array<std::int64_t, 6>{7, 32, 64, 128, 512, 256 * 1'024});
+  o.inflight_bytes = draw_chance(rng, 200) ? draw_scaled(rng, 64, 8'192) : 4'194'304;
+  o.uncommitted_bytes = draw_chance(rng, 100) ? draw_scaled(rng, 256, 8'192) : 64'194'304;
+  o.chunk_bytes = pick(rng, std::array<std::int64_t, 6>{7, 32, 64, 128, 512, 262'144});
 }
 
 void draw_net(Rng& rng, Options& o) {
@@ -120,10 +120,10 @@ SimTime entry_time(const Options& o) {
 void draw_flood(Rng& rng, Options& o) {
   if (!draw_chance(rng, 60) || o.is_ordered == 0 || o.voters < 2) return;
   o.append_entries = std::max<std::int64_t>(o.append_entries, 16);
-  o.append_bytes = 256 * 1'024;
+  o.append_bytes = 262'144;
   o.inflight_messages = std::max<std::int64_t>(o.inflight_messages, 16);
-  o.inflight_bytes = 4 << 20;
-  o.uncommitted_bytes = 64 << 20;
+  o.inflight_bytes = 4'194'304;
+  o.uncommitted_bytes = 64'194'304;
   o.delay_min_us = std::max(o.delay_min_us, o.election_us / 40);
   o.delay_max_us = std::max(o.delay_max_us, o.delay_min_us + 1);
   o.flood_us = o.delay_min_us;

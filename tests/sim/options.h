@@ -23,11 +23,11 @@ struct Options {
   std::int64_t heartbeat_us = 50'000;
   std::int64_t learner_heartbeat_us = 150'000;
   std::int64_t append_entries = 1'024;
-  std::int64_t append_bytes = 256 * 1'024;
+  std::int64_t append_bytes = 262'144;
   std::int64_t inflight_messages = 64;
-  std::int64_t inflight_bytes = 4 << 20;
-  std::int64_t uncommitted_bytes = 64 << 20;
-  std::int64_t chunk_bytes = 256 * 1'024;
+  std::int64_t inflight_bytes = 4'194'304;
+  std::int64_t uncommitted_bytes = 64'194'304;
+  std::int64_t chunk_bytes = 262'144;
   // Network, per message.
   std::int64_t delay_min_us = 500;
   std::int64_t delay_max_us = 500;

@@ -59,6 +59,7 @@ std::vector<std::filesystem::path> scenario_files() {
 TEST_SUITE_BEGIN("sim");
 
 TEST_CASE("each scenario goes as it is written") {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the test has one thread
   const bool rewrites = std::getenv("DISTCRON_REWRITE") != nullptr;
   const auto files = scenario_files();
   CHECK(!files.empty());

@@ -70,7 +70,7 @@ class World {
   void post(const QueuedEvent& event) { queue_.push(event); }
 
   void send(consensus::Message message);
-  [[nodiscard]] SimTime disk_delay(const Host& host);
+  [[nodiscard]] SimTime disk_delay(const Host& at);
   /// A node that a client might know: any member, or who is thought to lead. 0: none.
   [[nodiscard]] consensus::NodeId pick_for_client(Rng& rng) const;
   [[nodiscard]] consensus::NodeId leader_known_by(consensus::NodeId id) const;

@@ -248,7 +248,7 @@ void World::change_member(std::size_t number, const Op& op) {
                            find_member(oracle_.committed_config(), op.a) != nullptr;
   Host* const at = host(leader());
   if (is_sensible && at != nullptr && now_ >= at->paused_until && may_change(change)) {
-    at->order(std::move(change));
+    at->order(change);
   }
   if (++tries_[number] < kTriesMax) {
     post({.at = now_ + options().election_us / 2,
