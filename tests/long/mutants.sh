@@ -7,7 +7,7 @@ set -euo pipefail
 
 sim=${DISTCRON_BIN:?"DISTCRON_BIN names no folder"}/distcron-sim
 seeds=10000
-seconds=20
+seconds=10
 names=()
 while [ $# -gt 0 ]; do
   case "$1" in
