@@ -7,6 +7,8 @@
 namespace distcron::sim {
 namespace {
 
+constexpr SimTime kLongRun = 600'000'000;
+
 constexpr std::array kFields{
     OptionField{"voters", &Options::voters},
     OptionField{"learners", &Options::learners},
@@ -171,6 +173,9 @@ Options draw_options(Rng& rng, SimTime duration_us) {
   o.reads_permille = draw_between(rng, 0, 500);
   o.reply_loss_permille = draw_chance(rng, 300) ? draw_scaled(rng, 5, 200) : 0;
   o.duration_us = duration_us;
+  // Each restart reads the whole log: in a long run it must be forgotten now and then.
+  const bool is_long = duration_us > kLongRun && o.snapshot_every == 0;
+  if (is_long) o.snapshot_every = 1'024;
   o.others = draw_between(rng, 0, 5);
   return o;
 }
