@@ -7,8 +7,9 @@ target_compile_options(distcron_flags INTERFACE
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${DISTCRON_WERROR}>:-Werror>
   $<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong>)
-# The compiler warns of the standard library itself when that comes from a precompiled header.
-target_compile_options(distcron_flags INTERFACE $<$<BOOL:${DISTCRON_PRECOMPILE}>:-w>)
+# No warnings: the compiler warns of the standard library itself when that comes from a precompiled
+# header.
+target_compile_options(distcron_flags INTERFACE $<$<BOOL:${DISTCRON_QUICK}>:-g0;-w>)
 target_compile_definitions(distcron_flags INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 target_link_options(distcron_flags INTERFACE

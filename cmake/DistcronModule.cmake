@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# distcron_module(NAME DEPS a b EXTERNAL x y PRECOMPILE h): one static library from all .cc of
-# lib/NAME. PRECOMPILE: a header that most of them read first; compiled once with the option
-# DISTCRON_PRECOMPILE, for a build from nothing that nobody will work on.
+# distcron_module(NAME [SEPARATE] DEPS a b EXTERNAL x y [PRECOMPILE h]): one static library from
+# all .cc of lib/NAME. With the option DISTCRON_QUICK it is little optimised and several sources are
+# compiled as one; not with SEPARATE, where a program without a C library takes single objects, and
+# with PRECOMPILE, where sources have names in common, the header that most read first is compiled
+# once instead.
 # A module that is not named in DEPS can neither be linked nor included (the tidy test sees to it).
 function(distcron_module name)
-  cmake_parse_arguments(arg "" "PRECOMPILE" "DEPS;EXTERNAL" ${ARGN})
+  cmake_parse_arguments(arg "SEPARATE" "PRECOMPILE" "DEPS;EXTERNAL" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_library(distcron_${name} STATIC ${sources})
   target_include_directories(distcron_${name} PUBLIC ${CMAKE_SOURCE_DIR}/lib)
   target_link_libraries(distcron_${name} PRIVATE distcron_flags)
-  if(DISTCRON_PRECOMPILE AND arg_PRECOMPILE)
+  if(DISTCRON_QUICK AND NOT arg_SEPARATE)
+    target_compile_options(distcron_${name} PRIVATE -O1)
+  endif()
+  if(DISTCRON_QUICK AND arg_PRECOMPILE)
     target_precompile_headers(distcron_${name} PRIVATE ${CMAKE_SOURCE_DIR}/lib/${arg_PRECOMPILE})
+  elseif(DISTCRON_QUICK AND NOT arg_SEPARATE)
+    set_target_properties(distcron_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
   foreach(dep IN LISTS arg_DEPS)
     target_link_libraries(distcron_${name} PUBLIC distcron_${dep})

@@ -71,7 +71,7 @@ else
 fi
 
 step "Building the programs into build/bin"
-cmake --preset release -DDISTCRON_TESTS=OFF -DDISTCRON_PRECOMPILE=ON >"$tmp/configure.log" 2>&1 || {
+cmake --preset release -DDISTCRON_TESTS=OFF -DDISTCRON_QUICK=ON >"$tmp/configure.log" 2>&1 || {
   cat "$tmp/configure.log" >&2
   exit 1
 }

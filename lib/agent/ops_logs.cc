@@ -10,7 +10,7 @@ namespace distcron::agent {
 namespace {
 
 constexpr Millis kRelayWait{3'000};
-constexpr Millis kPollMax{30'000};
+constexpr Millis kLogPollMax{30'000};
 constexpr std::int64_t kPieceMax = 1 << 20;
 constexpr std::int64_t kTailScanMax = 8 << 20;  // how far back `-n LINES` looks
 constexpr std::int64_t kTailStep = 64 << 10;
@@ -55,7 +55,7 @@ void Operations::run_logs(const Call& call, const wire::LogsRequest& request) {
     const bool live = !model::is_final(run.state);
     const bool waits = request.wait_ms > 0 && live && log_polls_.size() < kPollsMax;
     if (try_logs(asked, request, run, !waits)) return;
-    const Millis wait = std::min(Millis(request.wait_ms), kPollMax);
+    const Millis wait = std::min(Millis(request.wait_ms), kLogPollMax);
     log_polls_.push_back(LogPoll{asked, request, run, now_.mono + wait});
   });
 }

@@ -10,7 +10,7 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr Millis kPollMax{30'000};
+constexpr Millis kRunPollMax{30'000};
 constexpr Millis kAskAgain{100};
 
 Error no_such_run(const wire::RunRef& ref) {
@@ -276,7 +276,7 @@ void Operations::run_wait(const Call& call, const wire::WaitRequest& request) {
     }
     // It ended while its row was read: nobody will call, so the client soon asks again.
     const bool has_just_ended = state_.find_live_run(run.run_id) == nullptr;
-    const Millis wait = std::min(Millis(request.wait_ms), has_just_ended ? kAskAgain : kPollMax);
+    const Millis wait = std::min(Millis(request.wait_ms), has_just_ended ? kAskAgain : kRunPollMax);
     wait_polls_.push_back(WaitPoll{asked, request, run.run_id, now_.mono + wait});
   });
 }

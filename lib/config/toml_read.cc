@@ -4,17 +4,11 @@
 #include <exception>
 #include <limits>
 
+#include "base/text.h"
+
 namespace distcron::config {
 
 namespace {
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  return text;
-}
 
 Status wrong(std::string_view what) {
   return fail(ErrorCode::kInvalid, "is not " + std::string(what));

@@ -4,6 +4,7 @@
 #include <bit>
 #include <optional>
 
+#include "base/text.h"
 #include "cron/lint_rules.h"
 
 namespace distcron::cron {
@@ -29,14 +30,6 @@ constexpr std::array<FieldRule, 5> kFieldRules{{{"minute", 0, 59, 60, false},
                                                 {"day of month", 1, 31, 0, false},
                                                 {"month", 1, 12, 12, true},
                                                 {"day of week", 0, 7, 7, true}}};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 /// One member of a list as Debian and cronie read it, and how far they read.
 struct Member {

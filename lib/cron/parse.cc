@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "cron/cron.h"
 #include "cron/parse_fields.h"
 
@@ -14,12 +15,6 @@ constexpr std::string_view kSpaces = " \t\r\n";
 /// Longer texts are refused unread; no schedule needs a fraction of it.
 constexpr std::size_t kTextMax = 4096;
 constexpr std::int64_t kIntervalMax = std::int64_t{366} * 86400 * 10;
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(kSpaces);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
-}
 
 tl::unexpected<Error> bad_interval(std::string_view text, std::string_view problem) {
   return fail_hint(ErrorCode::kInvalid,
@@ -99,7 +94,7 @@ Result<Schedule> read_native_macro(std::string_view text, const ParseOptions& op
   const auto blank = text.find_first_of(kSpaces);
   const std::string_view word = text.substr(0, blank);
   const std::string_view argument =
-      blank == std::string_view::npos ? std::string_view() : trim(text.substr(blank));
+      blank == std::string_view::npos ? std::string_view() : trim(text.substr(blank), kSpaces);
   if (word == "@every") return read_every(argument, options);
   if (word == "@at") return read_at(argument, options);
   std::optional<Schedule> schedule = parse_macro(word.substr(1), options);
@@ -130,7 +125,7 @@ Result<Schedule> parse_vixie_text(std::string_view text, const ParseOptions& opt
 }  // namespace
 
 Result<Schedule> parse(std::string_view text, const ParseOptions& options) {
-  const std::string_view trimmed = trim(text);
+  const std::string_view trimmed = trim(text, kSpaces);
   if (trimmed.empty()) {
     return fail_hint(ErrorCode::kInvalid, "the schedule is empty",
                      "write five fields such as 30 2 * * *, or a macro such as @daily");

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "cron/schedule.h"
 
 namespace distcron::cron {
@@ -48,14 +49,6 @@ inline constexpr std::array<std::string_view, 7> kWeekdayNames = {
 
 [[nodiscard]] constexpr char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-[[nodiscard]] constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-[[nodiscard]] constexpr bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 [[nodiscard]] constexpr bool is_blank(char c) {

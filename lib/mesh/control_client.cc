@@ -26,8 +26,6 @@ namespace {
 
 constexpr int kProbeMs = 2'000;
 constexpr std::uint32_t kZapDenied = 400;  // RFC 27; other codes are troubles of the agent
-constexpr std::string_view kIpc = "ipc://";
-constexpr std::string_view kTcp = "tcp://";
 
 Error unreachable(const std::string& endpoint, int error) {
   return Error{ErrorCode::kUnavailable,

@@ -19,8 +19,6 @@ namespace {
 
 constexpr int kQueueMessages = 1'000;
 constexpr const char* kZapDomain = "distcron-control";
-constexpr std::string_view kIpc = "ipc://";
-constexpr std::string_view kTcp = "tcp://";
 
 class ZmqControlServer final : public ControlServer {
  public:

@@ -9,6 +9,7 @@
 
 #include "mesh/peer_frame.h"
 #include "mesh/peer_link.h"
+#include "mesh/zmq_io.h"
 
 namespace distcron::mesh {
 
@@ -17,7 +18,6 @@ namespace {
 constexpr Micros kAnswerIn{10'000'000};  // then another member is asked
 constexpr int kRefusalsEach = 2;         // a member may not know a fresh token yet
 constexpr int kAnswersQueued = 4;
-constexpr std::string_view kTcp = "tcp://";
 
 class ZmqJoinClient final : public JoinClient {
  public:
@@ -99,8 +99,7 @@ Result<std::unique_ptr<JoinClient>> JoinClient::make(const JoinOptions& options,
   std::vector<LinkTarget> targets;
   for (const JoinServer& server : options.token.servers) {
     for (const std::string& address : server.addresses) {
-      const bool has_scheme = address.rfind(kTcp, 0) == 0;
-      targets.push_back({has_scheme ? address : std::string(kTcp) + address, server.public_key});
+      targets.push_back({tcp_endpoint(address), server.public_key});
     }
   }
   if (targets.empty()) return fail(ErrorCode::kInvalid, "cannot join: the token names nobody");

@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace distcron::mesh {
 
@@ -136,13 +137,6 @@ tl::unexpected<Error> bad_token(std::string_view why) {
                    "copy the whole line that `distcronctl node join-token -o name` prints");
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
 }  // namespace
 
 Result<JoinToken> make_join_token(const std::string& cluster_id,
@@ -189,7 +183,7 @@ Result<std::string> format_join_token(const JoinToken& token) {
 }
 
 Result<JoinToken> parse_join_token(std::string_view text) {
-  text = trim(text);
+  text = trim(text, " \t\r\n");
   if (text.empty()) return bad_token("it is empty");
   if (text.substr(0, kJoinTokenPrefix.size()) != kJoinTokenPrefix) {
     return bad_token("it does not begin with " + std::string(kJoinTokenPrefix));

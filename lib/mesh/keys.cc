@@ -13,6 +13,7 @@
 
 #include <zmq.h>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace distcron::mesh {
@@ -22,15 +23,6 @@ namespace {
 constexpr std::size_t kFileBytesMax = 4096;
 constexpr std::string_view kZ85 =
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
 
 std::string* member_of(KeyFile& key, std::string_view name) {
   if (name == "name") return &key.name;
@@ -80,7 +72,7 @@ Result<KeyFile> parse_key_file(std::string_view text, const std::string& path) {
   while (!text.empty()) {
     ++number;
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trim(text.substr(0, end));
+    const std::string_view line = trim(text.substr(0, end), " \t\r");
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
     const std::string where = path + ":" + std::to_string(number) + ": ";

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "mesh/zmq_io.h"
+
 namespace distcron::mesh {
 
 namespace {
@@ -11,14 +13,12 @@ namespace {
 constexpr Micros kPingEvery{1'000'000};
 constexpr Micros kBulkIdle{30'000'000};   // the way for chunks is closed after it
 constexpr Micros kBulkStuck{10'000'000};  // without a credit: begin anew
-constexpr std::string_view kTcp = "tcp://";
 
 std::vector<LinkTarget> targets_of(const Peer& peer) {
   std::vector<LinkTarget> out;
   for (auto key = peer.public_keys.rbegin(); key != peer.public_keys.rend(); ++key) {
     for (const std::string& address : peer.addresses) {
-      const bool has_scheme = address.rfind(kTcp, 0) == 0;
-      out.push_back({has_scheme ? address : std::string(kTcp) + address, *key});
+      out.push_back({tcp_endpoint(address), *key});
     }
   }
   if (out.empty()) out.emplace_back();  // cannot be connected to, but heard

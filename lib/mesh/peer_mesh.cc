@@ -33,7 +33,6 @@ constexpr int kQueueMessages = 1'000;
 constexpr int kSocketsMax = 8'192;
 constexpr int kZapPerTurn = 64;
 constexpr Micros kGuestStay{60'000'000};
-constexpr std::string_view kTcp = "tcp://";
 constexpr double kMicrosPerSecond = 1e6;
 
 /// At most so many a second, with a store of four seconds.

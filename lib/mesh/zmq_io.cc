@@ -14,6 +14,10 @@ constexpr int kDeadAfterMs = 5'000;
 
 }  // namespace
 
+std::string tcp_endpoint(const std::string& address) {
+  return address.rfind(kTcp, 0) == 0 ? address : std::string(kTcp) + address;
+}
+
 std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
   std::vector<zmq::message_t> frames;
   bool more = true;

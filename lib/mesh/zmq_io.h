@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <zmq.hpp>
@@ -15,7 +16,12 @@
 
 namespace distcron::mesh {
 
+inline constexpr std::string_view kIpc = "ipc://";
+inline constexpr std::string_view kTcp = "tcp://";
 inline constexpr int kHandshakeMs = 5'000;
+
+/// The endpoint of an address, which may have the scheme already.
+[[nodiscard]] std::string tcp_endpoint(const std::string& address);
 
 /// All frames of one message; empty when none waits.
 [[nodiscard]] std::vector<zmq::message_t> read_frames(zmq::socket_t& socket);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/text.h"
 #include "model/notify_rule.h"
 #include "model/selector.h"
 #include "model/target.h"
@@ -27,11 +28,6 @@ constexpr Millis kDay{86'400'000};
 constexpr Millis kLong = kDay * 36'500;
 constexpr std::string_view kNameRule =
     "names are [group/]name of letters, digits, '.', '_' and '-', up to 200 bytes";
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
-}
 
 /// What is wrong with a name, or empty.
 std::string name_problem(std::string_view name) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "base/text.h"
 #include "model/units.h"
 
 namespace distcron::model {
@@ -24,10 +25,6 @@ tl::unexpected<Error> bad_time(std::string_view text, std::string_view why) {
   return fail_hint(ErrorCode::kInvalid,
                    "time \"" + std::string(text.substr(0, 64)) + "\" " + std::string(why),
                    std::string(kTimeForms));
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 std::string format_date(std::int64_t days) {

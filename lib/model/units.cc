@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/text.h"
+
 namespace distcron::model {
 
 namespace {
@@ -48,10 +50,6 @@ tl::unexpected<Error> bad(std::string_view what, std::string_view text, std::str
       ErrorCode::kInvalid,
       std::string(what) + " \"" + std::string(text.substr(0, 64)) + "\" " + std::string(why),
       std::string(hint));
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 template <std::size_t N>

@@ -16,10 +16,10 @@ namespace distcron::process {
 
 namespace {
 
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kAttemptDirFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr const char* kRecord = "end";
 constexpr const char* kRecordTmp = "end.tmp";
-constexpr int kLockTries = 100;
+constexpr int kDirLockTries = 100;
 using Name = TextBuffer<32>;
 
 Name number_name(std::int64_t number) {
@@ -34,12 +34,12 @@ int open_dir(int parent, std::int64_t number, bool makes, bool& is_new, UniqueFd
     is_new = ::mkdirat(parent, name.c_str(), 0750) == 0;
     if (!is_new && errno != EEXIST) return errno;
   }
-  dir.reset(::openat(parent, name.c_str(), kDirFlags));
+  dir.reset(::openat(parent, name.c_str(), kAttemptDirFlags));
   return dir ? 0 : errno;
 }
 
 int empty_dir(int dir) {
-  const UniqueFd copy(::openat(dir, ".", kDirFlags));
+  const UniqueFd copy(::openat(dir, ".", kAttemptDirFlags));
   if (!copy) return errno;
   DirReader reader(copy.get());
   int result = 0;
@@ -51,7 +51,7 @@ int empty_dir(int dir) {
 }
 
 int lock_dir(int dir) {
-  for (int i = 0; i < kLockTries; ++i) {
+  for (int i = 0; i < kDirLockTries; ++i) {
     if (::flock(dir, LOCK_EX | LOCK_NB) == 0) return 0;
     if (errno != EWOULDBLOCK) return errno;
     const timespec pause{0, 10'000'000};

@@ -7,8 +7,8 @@ namespace distcron::process {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x444e4544;  // "DEND"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kEndMagic = 0x444e4544;  // "DEND"
+constexpr std::uint32_t kEndVersion = 1;
 
 /// Bytes on disk, host byte order: an end record never leaves its host.
 struct Layout {
@@ -74,8 +74,8 @@ std::uint32_t crc32(std::span<const std::byte> bytes) {
 
 EndRecordBytes encode_end_record(const EndRecord& r) {
   Layout layout{};
-  layout.magic = kMagic;
-  layout.version = kVersion;
+  layout.magic = kEndMagic;
+  layout.version = kEndVersion;
   layout.run_id = r.run_id;
   layout.attempt = r.attempt;
   layout.how = static_cast<std::uint8_t>(r.how);
@@ -101,7 +101,7 @@ bool decode_end_record(std::span<const std::byte> bytes, EndRecord& r) {
   if (bytes.size() != kEndRecordBytes) return false;
   Layout layout;
   std::memcpy(&layout, bytes.data(), sizeof(layout));
-  if (layout.magic != kMagic || layout.version != kVersion || layout.crc != crc_of(layout)) {
+  if (layout.magic != kEndMagic || layout.version != kEndVersion || layout.crc != crc_of(layout)) {
     return false;
   }
   if (layout.how > static_cast<std::uint8_t>(EndHow::kKillIncomplete)) return false;

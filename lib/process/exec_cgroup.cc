@@ -18,7 +18,7 @@ namespace distcron::process {
 
 namespace {
 
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+constexpr int kGroupDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 std::string read_text(const char* path) {
   std::string text;
@@ -79,7 +79,7 @@ std::string base_below(const std::string& mount, const std::string& own,
 void sweep_instance(const std::string& base) {
   if (::rmdir((base + "/exec").c_str()) != 0 && errno != ENOENT) return;
   const std::string jobs = base + "/jobs";
-  if (const UniqueFd dir(::open(jobs.c_str(), kDirFlags)); dir) {
+  if (const UniqueFd dir(::open(jobs.c_str(), kGroupDirFlags)); dir) {
     DirReader reader(dir.get());
     while (const char* name = reader.next()) {
       if (name[0] >= '0' && name[0] <= '9') (void)::unlinkat(dir.get(), name, AT_REMOVEDIR);
@@ -93,7 +93,7 @@ void sweep_instance(const std::string& base) {
 void sweep_others(const std::string& parent, const std::string& own_base) {
   std::vector<std::string> names;
   {
-    const UniqueFd dir(::open(parent.c_str(), kDirFlags));
+    const UniqueFd dir(::open(parent.c_str(), kGroupDirFlags));
     if (!dir) return;
     DirReader reader(dir.get());
     while (const char* name = reader.next())
@@ -115,10 +115,10 @@ CgroupPlace try_place(const std::string& base) {
   }
   if (!move_self_to(base + "/exec")) return with_errno("cannot move into '" + base + "/exec'");
   CgroupPlace place;
-  place.jobs.reset(::open((base + "/jobs").c_str(), kDirFlags));
+  place.jobs.reset(::open((base + "/jobs").c_str(), kGroupDirFlags));
   if (!place.jobs) return with_errno("cannot open '" + base + "/jobs'");
   (void)::mkdirat(place.jobs.get(), "probe", 0755);
-  const UniqueFd probe(::openat(place.jobs.get(), "probe", kDirFlags));
+  const UniqueFd probe(::openat(place.jobs.get(), "probe", kGroupDirFlags));
   if (!probe) return with_errno("cannot make a cgroup in '" + base + "/jobs'");
   const bool has_kill = ::faccessat(probe.get(), "cgroup.kill", W_OK, 0) == 0;
   const int error = probe_clone_into_cgroup(probe.get());

@@ -15,8 +15,8 @@ namespace distcron::process {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x4a454344;  // "DCEJ"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kJournalMagic = 0x4a454344;  // "DCEJ"
+constexpr std::uint32_t kJournalVersion = 1;
 constexpr std::int64_t kRewriteSlack = std::int64_t{4} << 20U;
 
 struct HeaderLayout {
@@ -51,7 +51,7 @@ std::uint32_t crc_of(const Layout& layout) {
 }
 
 HeaderLayout make_header(std::string_view boot_id) {
-  HeaderLayout header{kMagic, kVersion, {}, 0};
+  HeaderLayout header{kJournalMagic, kJournalVersion, {}, 0};
   std::memcpy(header.boot_id.data(), boot_id.data(), std::min(boot_id.size(), kBootIdBytes));
   header.crc = crc_of(header);
   return header;

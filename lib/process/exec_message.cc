@@ -8,7 +8,7 @@ namespace distcron::process {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x4d454344;  // "DCEM"
+constexpr std::uint32_t kExecMagic = 0x4d454344;  // "DCEM"
 
 struct Shape {
   MessageType type;
@@ -36,7 +36,7 @@ const Shape* shape_of(std::uint16_t type) {
 }  // namespace
 
 std::size_t encode_message(const Message& m, std::span<std::byte> out) {
-  const MessageLayout layout{kMagic,       kExecVersion,  static_cast<std::uint16_t>(m.type),
+  const MessageLayout layout{kExecMagic,   kExecVersion,  static_cast<std::uint16_t>(m.type),
                              m.key.run_id, m.key.attempt, m.code,
                              m.a,          m.b,           m.c};
   const std::size_t text_bytes = std::min(m.text.size(), kMessageTextMax);
@@ -49,7 +49,7 @@ bool decode_message(std::span<const std::byte> bytes, Message& m) {
   MessageLayout layout;
   if (bytes.size() < sizeof(layout) || bytes.size() > kMessageBytesMax) return false;
   std::memcpy(&layout, bytes.data(), sizeof(layout));
-  if (layout.magic != kMagic || layout.version != kExecVersion) return false;
+  if (layout.magic != kExecMagic || layout.version != kExecVersion) return false;
   const Shape* shape = shape_of(layout.type);
   if (shape == nullptr) return false;
   const bool is_key = layout.run_id > 0 && layout.attempt > 0;

@@ -19,7 +19,7 @@ namespace distcron::process {
 
 namespace {
 constexpr int kBacklog = 8;
-constexpr int kLockTries = 50;
+constexpr int kSocketLockTries = 50;
 constexpr timespec kLockPause = {0, 20'000'000};
 
 UniqueFd fail(std::string& error, const std::string& what) {
@@ -32,7 +32,7 @@ UniqueFd lock_run_dir(const std::string& run_dir, std::string& error) {
   const std::string path = run_dir + "/exec.lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail(error, "cannot open '" + path + "'");
-  for (int i = 0; i < kLockTries; ++i) {
+  for (int i = 0; i < kSocketLockTries; ++i) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
     if (errno != EWOULDBLOCK) break;
     (void)::nanosleep(&kLockPause, nullptr);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace distcron::process {
@@ -18,15 +19,6 @@ namespace distcron::process {
 namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{1} << 20U;
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
 
 /// Cuts a quoted text off `rest`. False when there is none.
 bool take_quoted(std::string_view& rest, std::string& out) {
@@ -186,7 +178,7 @@ std::string parse_policy(std::string_view file, std::string_view text, HostPolic
   bool is_in_jobs = false;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trim(text.substr(0, end));
+    const std::string_view line = trim(text.substr(0, end), " \t\r");
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line_number;
     if (is_end(line)) continue;
