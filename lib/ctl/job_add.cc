@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/host.h"
@@ -23,6 +27,7 @@ struct Options {
   std::vector<std::string> every;
   bool manual = false;
   std::optional<std::string> script_path;
+  std::vector<std::string> env_files;
   bool if_not_exists = false;
   bool replace = false;
   bool edit = false;
@@ -37,6 +42,8 @@ void add_flags(Flags& flags, Options& o) {
   flags
       .add({"script", 0, "FILE|-", "send the text of this file as the job's script"}, o.script_path)
       .field = "script";
+  flags.add({"env-file", 0, "FILE", "variables from this file, a NAME=VALUE per line"},
+            o.env_files);
   flags.add({"if-not-exists", 0, "", "leave a job of this name as it is"}, o.if_not_exists);
   flags.add({"replace", 0, "", "change a job of this name"}, o.replace);
   flags.add({"edit", 0, "", "open the result in the editor first"}, o.edit);
@@ -86,6 +93,33 @@ Answer<bool> add_command(const Options& o, Context& context, model::JobSpec& spe
   return true;
 }
 
+/// NAME=VALUE per line, taken as it stands; empty lines and those that begin with # are nothing.
+/// Later files win over earlier ones, and --env over all.
+Answer<bool> add_env_files(const Options& o, Context& context, model::JobSpec& spec) {
+  model::TextMap read;
+  for (const std::string& path : o.env_files) {
+    DC_TRY(const std::string text, context.host.read_file(path));
+    std::size_t number = 0;
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      const std::string_view line = trim(rest.substr(0, end), " \t\r");
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      ++number;
+      if (line.empty() || line.front() == '#') continue;
+      const std::size_t equals = line.find('=');
+      if (equals == std::string_view::npos || equals == 0) {
+        return fail_hint(
+            ErrorCode::kInvalid,
+            path + ":" + std::to_string(number) + ": " + std::string(line) + " is no variable",
+            "a line is NAME=VALUE, empty, or a comment that begins with #");
+      }
+      read[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+    }
+  }
+  spec.env.merge(read);
+  return true;
+}
+
 Outcome run(const Options& o, Context& context) {
   if (o.if_not_exists && o.replace) {
     return usage("--if-not-exists and --replace exclude each other");
@@ -94,7 +128,8 @@ Outcome run(const Options& o, Context& context) {
   spec.name = o.names.front();
   DC_TRY(const bool has_schedule, add_schedules(o, context, spec));
   DC_TRY(const bool has_command, add_command(o, context, spec));
-  static_cast<void>(has_schedule && has_command);
+  DC_TRY(const bool has_env, add_env_files(o, context, spec));
+  static_cast<void>(has_schedule && has_command && has_env);
   model::PutMode mode = model::PutMode::kCreate;
   if (o.if_not_exists) mode = model::PutMode::kCreateIfMissing;
   if (o.replace) mode = model::PutMode::kReplace;

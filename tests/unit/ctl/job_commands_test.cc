@@ -44,6 +44,24 @@ TEST_SUITE("ctl") {
     CHECK(spec.argv == model::TextList{"-o", "json", "--", "a b", "", "[x,y]"});
   }
 
+  TEST_CASE_FIXTURE(Fixture, "add takes variables from files as they stand; --env wins") {
+    host.files["a.env"] = "# of the backup\n\nA=1\r\nB=\"two words\"\n  C=x=y";
+    host.files["b.env"] = "A=2\n";
+    const model::JobSpec spec = added({"add", "x", "--manual", "--env-file", "a.env", "--env-file",
+                                       "b.env", "--env", "C=mine", "--", "true"});
+
+    CHECK(spec.env == model::TextMap{{"A", "2"}, {"B", "\"two words\""}, {"C", "mine"}});
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a line of --env-file that is no variable is named") {
+    host.files["a.env"] = "A=1\nexport\n";
+    const Ran ran = run({"add", "x", "--manual", "--env-file", "a.env", "--", "true"});
+
+    CHECK(ran.exit == 9);
+    CHECK(ran.err.find("a.env:2: export is no variable") != std::string::npos);
+    CHECK(agent.asked().empty());
+  }
+
   TEST_CASE_FIXTURE(Fixture, "add sets the field of each flag") {
     host.files["job.sh"] = "#!/bin/sh\necho hi\n";
     const model::JobSpec spec = added({"add",
