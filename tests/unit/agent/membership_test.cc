@@ -74,8 +74,10 @@ std::int64_t settle(MembershipFacts facts) {
 
 TEST_SUITE("membership") {
   TEST_CASE("the number of voters follows the number of members") {
-    for (const auto& [members, voters] : std::vector<std::pair<consensus::NodeId, std::int64_t>>{
+    for (const auto& row : std::vector<std::pair<consensus::NodeId, std::int64_t>>{
              {1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 5}, {6, 5}, {7, 5}, {30, 5}}) {
+      const consensus::NodeId members = row.first;  // clang 14 captures no structured binding
+      const std::int64_t voters = row.second;
       CAPTURE(members);
       CHECK(settle(fleet(members, 1)) == voters);
     }
