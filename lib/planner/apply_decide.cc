@@ -269,7 +269,7 @@ void Applier::replace(LiveRun& live) {
            has_started ? Reason::kReplaced : Reason::kSuperseded);
     return;
   }
-  run.kill_by = "scheduler";
+  if (run.kill_by.empty()) run.kill_by = "scheduler";
   if (run.state == RunState::kDispatched) {
     revoke(live, Reason::kReplaced);
     return;

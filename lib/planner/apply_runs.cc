@@ -111,10 +111,8 @@ void Applier::order_kill(const model::Run& run, std::int32_t signal, std::option
 void Applier::revoke(LiveRun& live, Reason reason) {
   model::Run& run = live.run;
   const bool is_settled = run.reason == Reason::kKilled || run.reason == Reason::kRemoved;
-  if (run.reason != reason && !(is_settled && reason != Reason::kKilled)) {
-    run.reason = reason;
-    put(run);
-  }
+  if (run.reason != reason && !(is_settled && reason != Reason::kKilled)) run.reason = reason;
+  put(run);  // also for `kill_by`, which the caller may have set
   out_.orders.emplace_back(RevokeOrder{
       .run_id = run.run_id, .attempt = run.attempt, .node_id = run.node_id, .reason = run.reason});
 }

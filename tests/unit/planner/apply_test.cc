@@ -165,6 +165,19 @@ TEST_SUITE("planner") {
     CHECK(world.run(1).kill_by == "admin");
   }
 
+  TEST_CASE("who revoked a claim last is stored") {
+    World world;
+    world.put(World::spec("a", "0 * * * *"));
+    world.sleep(1h);
+    world.settle();
+    world.apply(model::KillRuns{.run_ids = {1}, .grace = {}});
+    world.actor = "eve";
+    world.apply(model::KillRuns{.run_ids = {1}, .grace = {}});
+
+    CHECK(world.run(1).kill_by == "eve");
+    CHECK(world.rows.load().dump() == world.state.dump());
+  }
+
   TEST_CASE("a removed job's running run ends under its name") {
     World world;
     world.put(World::spec("a", "0 * * * *"));
