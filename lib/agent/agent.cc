@@ -17,6 +17,7 @@
 #include "agent/mesh_addresses.h"
 #include "agent/sockets.h"
 #include "base/hash.h"
+#include "process/exec_client.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
@@ -125,11 +126,15 @@ Status Agent::open_store(const std::string& boot_id) {
   facts.node_id = options_.node_id;
   facts.node_name = options_.node_name;
   facts.boot_id = boot_id;
-  facts.exec_socket = options_.layout.exec_socket;
-  facts.exec_state_dir = options_.layout.exec_dir;
   facts.is_root = options_.own_user.empty();
   facts.output_bytes_max = options_.output_bytes_max;
-  host_ = std::make_unique<Host>(std::move(facts), state_, *log_, random_);
+  HostPorts ports;
+  ports.connect = [this]() -> Result<std::unique_ptr<process::ExecPort>> {
+    DC_TRY(process::ExecClient client, process::ExecClient::connect(options_.layout.exec_socket));
+    return std::make_unique<process::ExecClient>(std::move(client));
+  };
+  ports.files = std::make_unique<process::StoredRunFiles>(options_.layout.exec_dir);
+  host_ = std::make_unique<Host>(std::move(facts), std::move(ports), state_, *log_, random_);
   host_->load_journal(loaded.journal);
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running,
                                            [this] { return fleet_->situations(now_); });

@@ -186,7 +186,7 @@ void Host::kill_all() {
 
 void Host::remove_output(std::int64_t run_id) {
   if (!exec_) return;
-  const auto attempts = files_.list_attempts(run_id);
+  const auto attempts = ports_.files->list_attempts(run_id);
   if (!attempts) return;
   for (const std::int32_t attempt : *attempts) {
     static_cast<void>(exec_->remove(process::RunKey{run_id, attempt}));
@@ -263,7 +263,7 @@ void Host::start(process::RunKey key, Task& task, const Now& now) {
 // --- executor ------------------------------------------------------------------------------------
 
 void Host::connect(const Now& now) {
-  auto client = process::ExecClient::connect(facts_.exec_socket);
+  auto client = ports_.connect();
   if (!client) {
     next_connect_ = now.mono + kConnectPause;
     return;
@@ -439,7 +439,7 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
   } else if (const planner::Job* job = state_.find_job(live->job_uid)) {
     spec = job->spec;
   }
-  const auto record = ended.has_record ? files_.load_end_record(ended.key)
+  const auto record = ended.has_record ? ports_.files->load_end_record(ended.key)
                                        : Result<process::EndRecord>(fail(ErrorCode::kNotFound, ""));
   if (!record) {
     model::HostReport lost;

@@ -2,7 +2,7 @@
 // Host: the attempts that this host was handed, from the claim to the committed end (RUNS.md 2-4
 // in short: accept durably before the start, start only what the applied state still shows, ask
 // the executor, report what it says, forget after the commit). Loop thread only; talks to the
-// executor through ExecClient and to the log through Replica.
+// executor through ExecPort and to the log through Replica.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 #include "agent/replica.h"
 #include "base/result.h"
 #include "planner/state.h"
-#include "process/exec_client.h"
+#include "process/exec_port.h"
 #include "process/run_files.h"
 
 namespace distcron::agent {
@@ -31,17 +31,22 @@ struct HostFacts {
   std::int64_t node_id = 0;
   std::string node_name;
   std::string boot_id;
-  std::string exec_socket;
-  std::string exec_state_dir;
   bool is_root = false;
   std::int64_t output_bytes_max = 0;  ///< Most that this host keeps of one stream; 0: no limit.
 };
 
+/// The host's ways to its executor, and to what the stubs leave on the disk.
+struct HostPorts {
+  /// A new connection to the executor. kUnavailable: it is not there (yet).
+  std::function<Result<std::unique_ptr<process::ExecPort>>()> connect;
+  std::unique_ptr<const process::RunFiles> files;
+};
+
 class Host {
  public:
-  Host(HostFacts facts, planner::State& state, Replica& log, Random& random)
+  Host(HostFacts facts, HostPorts ports, planner::State& state, Replica& log, Random& random)
       : facts_(std::move(facts)),
-        files_(facts_.exec_state_dir),
+        ports_(std::move(ports)),
         state_(state),
         log_(log),
         random_(random) {}
@@ -63,18 +68,18 @@ class Host {
 
   [[nodiscard]] bool executor_wants_write() const { return exec_ && exec_->wants_write(); }
 
-  [[nodiscard]] bool has_executor() const { return exec_.has_value() && recovered_; }
+  [[nodiscard]] bool has_executor() const { return exec_ != nullptr && recovered_; }
 
   [[nodiscard]] const std::optional<process::ExecHello>& hello() const { return hello_; }
 
-  [[nodiscard]] const process::RunFiles& files() const { return files_; }
+  [[nodiscard]] const process::RunFiles& files() const { return *ports_.files; }
 
   /// Attempts started or about to, that have not ended.
   [[nodiscard]] std::int64_t live_count() const { return static_cast<std::int64_t>(tasks_.size()); }
 
   /// Starts a helper of the outbox; its output is thrown away at its end.
   [[nodiscard]] Status spawn_extra(const process::SpawnPlan& plan);
-  /// Asks the executor for users' crontabs, see ExecClient::ask_spool(). False: not there now.
+  /// Asks the executor for users' crontabs, see ExecPort::ask_spool(). False: not there now.
   [[nodiscard]] bool ask_spool(std::int64_t question, const std::string& name);
 
   /// Who hears the answers.
@@ -144,12 +149,12 @@ class Host {
   [[nodiscard]] MonoTime start_limit(MonoTime start_at) const;
 
   HostFacts facts_;
-  process::RunFiles files_;
+  HostPorts ports_;
   planner::State& state_;
   Replica& log_;
   Random& random_;
 
-  std::optional<process::ExecClient> exec_;
+  std::unique_ptr<process::ExecPort> exec_;
   std::optional<process::ExecHello> hello_;
   MonoTime next_connect_{};
   bool recovered_ = false;          ///< The inventory of this connection is complete.

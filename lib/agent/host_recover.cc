@@ -49,7 +49,7 @@ model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
   out.cpu_user_us = record.utime_us;
   out.cpu_sys_us = record.stime_us;
   out.maxrss_kb = record.maxrss_kb;
-  if (const auto chunk = files_.read(key, process::Stream::kOut, -kTailBytes, kTailBytes)) {
+  if (const auto chunk = ports_.files->read(key, process::Stream::kOut, -kTailBytes, kTailBytes)) {
     out.tail = printable(chunk->bytes);
   }
   switch (record.how) {
@@ -126,7 +126,7 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
     }
     if (phase != Phase::kRunning) return;
   }
-  if (const auto record = files_.load_end_record(key)) {
+  if (const auto record = ports_.files->load_end_record(key)) {
     on_ended(process::ExecEnded{key, true}, now);
     return;
   }

@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "base/mutant.h"
 #include "consensus/codec.h"
-#include "consensus/mutant.h"
 
 namespace distcron::consensus {
 

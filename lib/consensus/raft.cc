@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 #include "consensus/raft_impl.h"
 
 namespace distcron::consensus {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 #include "consensus/raft_impl.h"
 
 namespace distcron::consensus {

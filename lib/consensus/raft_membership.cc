@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/mutant.h"
 #include "consensus/codec.h"
-#include "consensus/mutant.h"
 #include "consensus/raft_impl.h"
 
 namespace distcron::consensus {

@@ -2,7 +2,7 @@
 // Messages: whose they are, and what their term means (3.3, figure 3.1).
 #include <string>
 
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 #include "consensus/raft_impl.h"
 
 namespace distcron::consensus {

@@ -2,7 +2,7 @@
 // Leadership goes to another member without a gap (3.10).
 #include <utility>
 
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 #include "consensus/raft_impl.h"
 
 namespace distcron::consensus {

@@ -7,101 +7,34 @@
 #include <cstdint>
 #include <deque>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "process/exec_message.h"
-#include "process/spawn_plan.h"
+#include "process/exec_port.h"
 
 namespace distcron::process {
 
-/// First event after connect().
-struct ExecHello {
-  std::int32_t version = 0;
-  std::string boot_id;  ///< 36 characters, as in /proc/sys/kernel/random/boot_id.
-  std::int32_t exec_pid = 0;
-  bool has_cgroup = false;        ///< Kill by cgroup; else by walk.
-  std::string fallback_reason;    ///< Why there is no cgroup; empty when there is one.
-  std::int32_t starts_per_s = 0;  ///< Measured start rate of this host, 0 before it is known.
-};
-
-/// The attempt's stub was released. A Refused may still follow when the set-up failed: nothing of
-/// the job has run then.
-struct ExecStarted {
-  RunKey key;
-  std::int32_t stub_pid = 0;
-  std::uint64_t stub_starttime = 0;  ///< Field 22 of /proc/PID/stat.
-  std::int64_t wall_us = 0;
-  std::int64_t boot_us = 0;
-};
-
-/// Answer to inventory(): alive now. Same fields as ExecStarted.
-struct ExecRunning {
-  ExecStarted run;
-};
-
-/// Nothing of this attempt has run and nothing will, in this boot.
-/// kDuplicate is different: this (run, attempt) was spawned before; ask the inventory.
-struct ExecRefused {
-  RunKey key;
-  RefuseReason reason = RefuseReason::kSpawnFailed;
-  std::string step;  ///< Only with kSetup, such as "user".
-  std::string text;  ///< For people.
-};
-
-/// No process of the attempt is left (except EndHow::kKillIncomplete). Read the end record with
-/// load_end_record(); with has_record false the stub was killed: unknown(supervisor_lost).
-struct ExecEnded {
-  RunKey key;
-  bool has_record = true;
-};
-
-struct ExecInventoryDone {};
-
-/// Answer to ask_spool().
-struct ExecSpoolFile {
-  std::int64_t question = 0;
-  std::string name;   ///< Of the table; empty: the list of all names, each ended by NUL.
-  int sys_errno = 0;  ///< Why there is no descriptor. ENOTSUP: this executor serves no spool.
-  UniqueFd fd;        ///< A regular file, open for reading, at its start.
-};
-
-using ExecEvent = std::variant<ExecHello, ExecStarted, ExecRunning, ExecRefused, ExecEnded,
-                               ExecInventoryDone, ExecSpoolFile>;
-
-class ExecClient {
+class ExecClient final : public ExecPort {
  public:
   /// Connects to the executor's socket; the path must fit a unix socket (107 bytes).
   /// kUnavailable: nobody listens (yet). kInvalid: the path is too long. Does not block.
   [[nodiscard]] static Result<ExecClient> connect(const std::string& socket_path);
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int fd() const override { return fd_.get(); }
 
-  /// True while messages wait because the socket is full; call flush() when it is writable.
-  [[nodiscard]] bool wants_write() const { return !queue_.empty(); }
+  [[nodiscard]] bool wants_write() const override { return !queue_.empty(); }
 
-  /// Hands a plan over. kInvalid: the plan cannot be encoded. Queued when the socket is full
-  /// (kUnavailable beyond kQueueMax). The answer is Started, or Refused.
-  [[nodiscard]] Status spawn(const SpawnPlan& plan);
-  /// Sends `signum` (0: SIGTERM) to the job, SIGKILL to all that is left of it after `grace_ms`
-  /// (< 0: the plan's own). Of a run that is not alive: nothing happens.
-  [[nodiscard]] Status kill(RunKey key, int signum, std::int64_t grace_ms);
-  /// The agent has journaled the end: the inventory need not report it again.
-  [[nodiscard]] Status ack(RunKey key);
-  /// Deletes output and end record of an attempt that is not alive; implies ack().
-  [[nodiscard]] Status remove(RunKey key);
-  /// Asks for all attempts: Running for the live, Ended or Refused for those not acknowledged,
-  /// then InventoryDone.
-  [[nodiscard]] Status inventory();
-  /// Asks for a user's crontab, or with an empty name for the names of all. `question` comes back.
-  [[nodiscard]] Status ask_spool(std::int64_t question, const std::string& name);
-
-  /// Sends what is queued.
-  [[nodiscard]] Status flush();
-  /// All events that have arrived, at most kEventsPerRead. kUnavailable: the executor is gone.
-  [[nodiscard]] Result<std::vector<ExecEvent>> read_events();
+  /// kUnavailable beyond kQueueMax.
+  [[nodiscard]] Status spawn(const SpawnPlan& plan) override;
+  [[nodiscard]] Status kill(RunKey key, int signum, std::int64_t grace_ms) override;
+  [[nodiscard]] Status ack(RunKey key) override;
+  [[nodiscard]] Status remove(RunKey key) override;
+  [[nodiscard]] Status inventory() override;
+  [[nodiscard]] Status ask_spool(std::int64_t question, const std::string& name) override;
+  [[nodiscard]] Status flush() override;
+  /// At most kEventsPerRead.
+  [[nodiscard]] Result<std::vector<ExecEvent>> read_events() override;
 
   static constexpr std::size_t kQueueMax = 20'000;
   static constexpr std::size_t kEventsPerRead = 4'096;

@@ -119,7 +119,7 @@ Result<std::vector<Number>> list_numbers(const std::string& path) {
 
 }  // namespace
 
-Result<EndRecord> RunFiles::load_end_record(RunKey key) const {
+Result<EndRecord> StoredRunFiles::load_end_record(RunKey key) const {
   const std::string path = state_dir_ + "/out";
   const std::string name =
       "end record of run " + std::to_string(key.run_id) + " attempt " + std::to_string(key.attempt);
@@ -132,8 +132,8 @@ Result<EndRecord> RunFiles::load_end_record(RunKey key) const {
   return fail_errno(ErrorCode::kIo, "cannot read the " + name, error);
 }
 
-Result<OutputChunk> RunFiles::read(RunKey key, Stream stream, std::int64_t offset,
-                                   std::int64_t max) const {
+Result<OutputChunk> StoredRunFiles::read(RunKey key, Stream stream, std::int64_t offset,
+                                         std::int64_t max) const {
   DC_TRY(const std::vector<Piece> pieces, open_pieces(attempt_path(state_dir_, key), stream));
   OutputChunk chunk;
   const std::int64_t seen_end = end_of(pieces);
@@ -155,7 +155,7 @@ Result<OutputChunk> RunFiles::read(RunKey key, Stream stream, std::int64_t offse
   return chunk;
 }
 
-Result<OutputSize> RunFiles::size(RunKey key, Stream stream) const {
+Result<OutputSize> StoredRunFiles::size(RunKey key, Stream stream) const {
   DC_TRY(const std::vector<Piece> pieces, open_pieces(attempt_path(state_dir_, key), stream));
   OutputSize size{end_of(pieces), 0};
   for (const Piece& piece : pieces)
@@ -168,11 +168,11 @@ Result<OutputSize> RunFiles::size(RunKey key, Stream stream) const {
   return size;
 }
 
-Result<std::vector<std::int64_t>> RunFiles::list_runs() const {
+Result<std::vector<std::int64_t>> StoredRunFiles::list_runs() const {
   return list_numbers<std::int64_t>(state_dir_ + "/out");
 }
 
-Result<std::vector<std::int32_t>> RunFiles::list_attempts(std::int64_t run_id) const {
+Result<std::vector<std::int32_t>> StoredRunFiles::list_attempts(std::int64_t run_id) const {
   return list_numbers<std::int32_t>(state_dir_ + "/out/" + std::to_string(run_id));
 }
 

@@ -35,22 +35,36 @@ struct OutputSize {
 
 class RunFiles {
  public:
-  explicit RunFiles(std::string state_dir) : state_dir_(std::move(state_dir)) {}
+  virtual ~RunFiles() = default;
 
   /// kNotFound: no record (yet). kCorrupt: damaged.
-  [[nodiscard]] Result<EndRecord> load_end_record(RunKey key) const;
+  [[nodiscard]] virtual Result<EndRecord> load_end_record(RunKey key) const = 0;
 
   /// At most `max` bytes from logical `offset` (< 0: that many bytes before the end) on. An attempt
   /// that wrote nothing, or is unknown, is an empty stream. kIo: unreadable.
-  [[nodiscard]] Result<OutputChunk> read(RunKey key, Stream stream, std::int64_t offset,
-                                         std::int64_t max) const;
+  [[nodiscard]] virtual Result<OutputChunk> read(RunKey key, Stream stream, std::int64_t offset,
+                                                 std::int64_t max) const = 0;
 
-  [[nodiscard]] Result<OutputSize> size(RunKey key, Stream stream) const;
+  [[nodiscard]] virtual Result<OutputSize> size(RunKey key, Stream stream) const = 0;
 
   /// All runs that have a folder, for retention; unsorted.
-  [[nodiscard]] Result<std::vector<std::int64_t>> list_runs() const;
+  [[nodiscard]] virtual Result<std::vector<std::int64_t>> list_runs() const = 0;
   /// The attempts of a run that have a folder; unsorted.
-  [[nodiscard]] Result<std::vector<std::int32_t>> list_attempts(std::int64_t run_id) const;
+  [[nodiscard]] virtual Result<std::vector<std::int32_t>> list_attempts(
+      std::int64_t run_id) const = 0;
+};
+
+/// As the stubs of this host left them in the executor's folder.
+class StoredRunFiles final : public RunFiles {
+ public:
+  explicit StoredRunFiles(std::string state_dir) : state_dir_(std::move(state_dir)) {}
+
+  [[nodiscard]] Result<EndRecord> load_end_record(RunKey key) const override;
+  [[nodiscard]] Result<OutputChunk> read(RunKey key, Stream stream, std::int64_t offset,
+                                         std::int64_t max) const override;
+  [[nodiscard]] Result<OutputSize> size(RunKey key, Stream stream) const override;
+  [[nodiscard]] Result<std::vector<std::int64_t>> list_runs() const override;
+  [[nodiscard]] Result<std::vector<std::int32_t>> list_attempts(std::int64_t run_id) const override;
 
  private:
   std::string state_dir_;

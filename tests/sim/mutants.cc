@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sim/mutants.h"
-
 #include <algorithm>
 #include <array>
 
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 #include "sim/mutant_names.h"
+#include "sim/mutants.h"
 
 namespace distcron::sim {
 namespace {
@@ -27,6 +26,6 @@ bool set_mutant(std::string_view name) {
 
 }  // namespace distcron::sim
 
-bool distcron::consensus::mutant(std::string_view name) {
+bool distcron::mutant(std::string_view name) {
   return name == distcron::sim::active_mutant;
 }

@@ -65,7 +65,7 @@ class ExecHost {
   std::vector<std::string> args_;
   bool guard_;
   std::string dir_;
-  process::RunFiles files_;
+  process::StoredRunFiles files_;
   std::optional<process::ExecClient> client_;
   process::ExecHello hello_;
   pid_t started_ = -1;

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "consensus/mutant.h"
+#include "base/mutant.h"
 
 namespace distcron::search {
 
@@ -407,6 +407,6 @@ Outcome search(const Setup& setup) {
 
 }  // namespace distcron::search
 
-bool distcron::consensus::mutant(std::string_view name) {
+bool distcron::mutant(std::string_view name) {
   return distcron::search::active_mutants.find(name) != distcron::search::active_mutants.end();
 }

@@ -198,7 +198,7 @@ TEST_SUITE("process host") {
         writer.append(std::as_bytes(std::span(part)));
         all += part;
       }
-      const RunFiles files(folder.path);
+      const StoredRunFiles files(folder.path);
       std::string got;
       std::int64_t dropped = 0;
       std::int64_t offset = 0;
@@ -240,7 +240,7 @@ TEST_SUITE("process host") {
     CHECK(writer.first_errno() == EISDIR);
     CHECK(writer.count().cut() == 4);
     fs::remove(path + "/out.2048");
-    const RunFiles files(folder.path);
+    const StoredRunFiles files(folder.path);
     const auto chunk = files.read({1, 1}, Stream::kOut, 2'048, 100);
     REQUIRE(chunk);
     CHECK(chunk->dropped == 4);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seeded bugs. Only the simulator's build knows them (DISTCRON_MUTANTS): it switches one on by name
 // and must then find a violation. In every other build mutant() is false at compile time, so no
-// trace of them is in the product. The names and what each breaks: lib/consensus/mutants.md.
+// trace of them is in the product. The names and what each breaks: mutants.md beside the sources.
 #pragma once
 
 #include <string_view>
 
-namespace distcron::consensus {
+namespace distcron {
 
 #ifdef DISTCRON_MUTANTS
 /// Defined by the simulator: whether the bug of this name is switched on.
@@ -17,4 +17,4 @@ namespace distcron::consensus {
 }
 #endif
 
-}  // namespace distcron::consensus
+}  // namespace distcron
