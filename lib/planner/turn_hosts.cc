@@ -48,10 +48,11 @@ void Turn::collect_loss(const model::Run& run, const Node& node, const HostSitua
     return give_up(run, Reason::kHostReboot,
                    "host " + node.name + " was booted at " + utc_text(*node.booted_at));
   }
-  const JobEntry* entry = std::as_const(state_).job(run.job_uid);
+  JobEntry* entry = state_.job(run.job_uid);
   const model::JobSpec standard;
   const model::JobSpec& spec = entry != nullptr ? *entry->job.spec : standard;
-  const auto gap = entry != nullptr ? entry->interval : std::nullopt;
+  const cron::Zone* zone = entry != nullptr ? zone_of(entry->job) : nullptr;
+  const auto gap = zone != nullptr ? interval(*entry, *zone) : std::nullopt;
   const Micros window = std::min(limits_of(spec, gap).window, kSilenceMax);
   const std::string silent = "host " + node.name + " is silent" +
                              (host.silent_since ? " since " + utc_text(*host.silent_since) : "");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sim/mutants.h"
+
 #include <algorithm>
 #include <array>
 
 #include "base/mutant.h"
 #include "sim/mutant_names.h"
-#include "sim/mutants.h"
 
 namespace distcron::sim {
 namespace {

@@ -338,6 +338,24 @@ TEST_SUITE("planner") {
     CHECK(fleet.run(3).state == RunState::kDispatched);
   }
 
+  TEST_CASE("the window of a silent host's claim is known right after a restart") {
+    Fleet fleet(2);
+    model::JobSpec job = World::spec("a", "0 * * * *");
+    job.on = "name=web*";
+    fleet.put(job);
+    fleet.sleep(1h);
+    fleet.settle();
+    const std::int64_t host = fleet.run(1).node_id;
+    fleet.hush(host);
+    fleet.state = fleet.rows.load();
+    fleet.sleep(1s);
+
+    const Plan plan = fleet.state.due(fleet.situation);
+
+    REQUIRE(plan.wake_at);
+    CHECK(*plan.wake_at <= kT0 + 1h + 30min);
+  }
+
   TEST_CASE("the place of an unknown run is free once its host was booted") {
     Fleet fleet(1);
     fleet.put(World::spec("a", "0 * * * *"));

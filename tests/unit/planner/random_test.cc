@@ -353,7 +353,21 @@ class Driver {
     collapsed_[before.uid] = 0;
   }
 
-  /// With all jobs disabled and hosts that answer, every run comes to an end.
+  /// A reboot of every host ends what may still be alive on it; none is drained any longer.
+  void reboot(int boot) {
+    for (std::int64_t id = 1; id <= 3; ++id) {
+      const Node* node = world_.state.find_node(id);
+      if (node == nullptr) continue;
+      if (node->state == model::NodeState::kDraining) apply(model::UndrainNode{.node_id = id});
+      model::PutNode put = World::node("boot-" + std::to_string(boot));
+      put.id = id;
+      put.name = "web" + std::to_string(id);
+      apply(std::move(put));
+    }
+  }
+
+  /// With all jobs disabled and hosts that answer, and reboot where that does not help, every run
+  /// comes to an end.
   void drain() {
     for (const Job* job : world_.state.jobs_by_name())
       names_.push_back(job->spec->name);
@@ -363,6 +377,7 @@ class Driver {
       host.is_alive = host.is_clock_ok = true;
     decided_on_ = world_.situation.nodes;
     apply(model::SetEnabled{.names = names_, .enabled = false, .until = {}});
+    int boots = 100;
     for (int i = 0; i < 3000 && failure_.empty(); ++i) {
       for (const model::Run* live : world_.state.live_runs()) {
         if (live->state == RunState::kQueued) continue;
@@ -385,6 +400,8 @@ class Driver {
         world_.situation.now = *plan.wake_at;
       } else if (world_.state.live_runs().empty()) {
         return;
+      } else {
+        reboot(++boots);  // what waits for a run that may still be alive
       }
     }
     fail_with("runs that never end: " + std::to_string(world_.state.live_runs().size()));
