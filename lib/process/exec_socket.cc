@@ -26,6 +26,15 @@ UniqueFd fail(std::string& error, const std::string& what) {
   error = what + ": " + std::strerror(errno);
   return {};
 }
+
+bool is_same_file(const UniqueFd& a, const UniqueFd& b) {
+  struct stat first {};
+
+  struct stat second {};
+
+  return ::fstat(a.get(), &first) == 0 && ::fstat(b.get(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
 }  // namespace
 
 UniqueFd lock_run_dir(const std::string& run_dir, std::string& error) {
@@ -63,7 +72,7 @@ void notify_ready() {
                  reinterpret_cast<const sockaddr*>(&address), size);
 }
 
-UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::string& error) {
+AgentSocket listen_for_agent(const std::string& path, std::int64_t peer_uid, std::string& error) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
@@ -72,23 +81,47 @@ UniqueFd listen_for_agent(const std::string& path, std::int64_t peer_uid, std::s
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const auto* plain = reinterpret_cast<const sockaddr*>(&address);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!fd) return fail(error, "cannot make a socket");
+  AgentSocket made;
+  made.fd.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!made.fd) return {fail(error, "cannot make a socket")};
 
   struct stat old {};
 
   if (::lstat(path.c_str(), &old) == 0 && S_ISSOCK(old.st_mode)) (void)::unlink(path.c_str());
   const mode_t before = ::umask(0177);
-  const bool is_bound = ::bind(fd.get(), plain, sizeof(address)) == 0;
+  const bool is_bound = ::bind(made.fd.get(), plain, sizeof(address)) == 0;
   ::umask(before);
-  if (!is_bound || ::listen(fd.get(), kBacklog) != 0) {
-    return fail(error, "cannot listen at '" + path + "'");
+  if (!is_bound || ::listen(made.fd.get(), kBacklog) != 0) {
+    return {fail(error, "cannot listen at '" + path + "'")};
   }
   if (peer_uid >= 0 && ::geteuid() == 0 &&
       ::lchown(path.c_str(), static_cast<uid_t>(peer_uid), static_cast<gid_t>(-1)) != 0) {
-    return fail(error, "cannot hand '" + path + "' to the agent's user");
+    return {fail(error, "cannot hand '" + path + "' to the agent's user")};
   }
-  return fd;
+
+  struct stat own {};
+
+  if (::lstat(path.c_str(), &own) == 0) {
+    made.device = own.st_dev;
+    made.inode = own.st_ino;
+  }
+  return made;
+}
+
+void remove_own_socket(const std::string& path, const AgentSocket& own, const std::string& run_dir,
+                       const UniqueFd& lock) {
+  const std::string lock_path = run_dir + "/exec.lock";
+  const UniqueFd there(::open(lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  // A new lock file without an owner is held meanwhile; with one, the socket is its owner's matter.
+  const bool is_held =
+      !there || is_same_file(there, lock) || ::flock(there.get(), LOCK_EX | LOCK_NB) == 0;
+  if (!is_held) return;
+
+  struct stat found {};
+
+  const bool is_own =
+      ::lstat(path.c_str(), &found) == 0 && found.st_dev == own.device && found.st_ino == own.inode;
+  if (is_own) (void)::unlink(path.c_str());
 }
 
 }  // namespace distcron::process

@@ -152,7 +152,7 @@ std::string Executor::open_socket() {
   } else {
     std::string error;
     lock_ = lock_run_dir(options_.run_dir, error);
-    if (lock_) listener_ = listen_for_agent(options_.socket, options_.peer_uid, error);
+    if (lock_) listener_ = listen_for_agent(options_.socket, options_.peer_uid, error).fd;
     if (!listener_) return error;
   }
   ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);

@@ -108,13 +108,13 @@ int run_guard(ExecOptions options, int (*executor)(ExecOptions)) {
   std::string error = make_dirs(options.run_dir, 0755);
   UniqueFd lock;
   if (error.empty()) lock = lock_run_dir(options.run_dir, error);
-  UniqueFd listener;
+  AgentSocket listener;
   if (lock) listener = listen_for_agent(options.socket, options.peer_uid, error);
-  if (!listener) {
+  if (!listener.fd) {
     exec_log(error);
     return kExitFailed;
   }
-  options.listener = listener.get();
+  options.listener = listener.fd.get();
   bool is_told_to_end = false;
   int failures = 0;
   for (;;) {
@@ -135,7 +135,7 @@ int run_guard(ExecOptions options, int (*executor)(ExecOptions)) {
       (void)::nanosleep(&pause, nullptr);
     }
   }
-  (void)::unlink(options.socket.c_str());
+  remove_own_socket(options.socket, listener, options.run_dir, lock);
   return 0;
 }
 
