@@ -94,7 +94,7 @@ model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
       out.outcome = model::RunState::kTimeout;
     } else if (record.killed_by_request) {
       out.outcome = model::RunState::kKilled;
-      out.reason = model::Reason::kUser;
+      out.reason = record.killed_by_shutdown ? model::Reason::kHostShutdown : model::Reason::kUser;
     }
   }
   return out;

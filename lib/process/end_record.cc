@@ -33,7 +33,7 @@ struct Layout {
 
 static_assert(sizeof(Layout) == 136 && sizeof(Layout) <= kEndRecordBytes);
 
-enum Flag : std::uint8_t { kCore = 1, kTimedOut = 2, kRequested = 4 };
+enum Flag : std::uint8_t { kCore = 1, kTimedOut = 2, kRequested = 4, kShutdown = 8 };
 
 constexpr std::array<std::uint32_t, 256> make_table() {
   std::array<std::uint32_t, 256> table{};
@@ -80,9 +80,9 @@ EndRecordBytes encode_end_record(const EndRecord& r) {
   layout.attempt = r.attempt;
   layout.how = static_cast<std::uint8_t>(r.how);
   layout.step = static_cast<std::uint8_t>(r.step);
-  layout.flags =
-      static_cast<std::uint8_t>((r.core_dumped ? kCore : 0) | (r.timed_out ? kTimedOut : 0) |
-                                (r.killed_by_request ? kRequested : 0));
+  layout.flags = static_cast<std::uint8_t>(
+      (r.core_dumped ? kCore : 0) | (r.timed_out ? kTimedOut : 0) |
+      (r.killed_by_request ? kRequested : 0) | (r.killed_by_shutdown ? kShutdown : 0));
   layout.sys_errno = r.sys_errno;
   layout.exit_code = r.exit_code;
   layout.signal = r.signal;
@@ -116,6 +116,7 @@ bool decode_end_record(std::span<const std::byte> bytes, EndRecord& r) {
   r.core_dumped = (layout.flags & kCore) != 0;
   r.timed_out = (layout.flags & kTimedOut) != 0;
   r.killed_by_request = (layout.flags & kRequested) != 0;
+  r.killed_by_shutdown = (layout.flags & kShutdown) != 0;
   r.job_pid = layout.job_pid;
   r.started_wall_us = layout.times[0];
   r.ended_wall_us = layout.times[1];

@@ -66,8 +66,9 @@ struct EndRecord {
   std::int32_t exit_code = 0;
   std::int32_t signal = 0;
   bool core_dumped = false;
-  bool timed_out = false;          ///< The stub sent TERM because the timeout had passed.
-  bool killed_by_request = false;  ///< Someone asked for the kill.
+  bool timed_out = false;           ///< The stub sent TERM because the timeout had passed.
+  bool killed_by_request = false;   ///< Someone asked for the kill.
+  bool killed_by_shutdown = false;  ///< ... namely the shutdown of the host.
   std::int32_t job_pid = 0;
   std::int64_t started_wall_us = 0;  ///< Just before exec; 0 when nothing ran.
   std::int64_t ended_wall_us = 0;

@@ -39,6 +39,8 @@ struct ExecOptions {
   bool has_failpoints = false;
 };
 
+struct KillOrder;
+
 class Executor {
  public:
   explicit Executor(ExecOptions options)
@@ -104,7 +106,7 @@ class Executor {
   void reap(std::uint64_t token);
   void report_end(RunKey key);
   void clean_up(RunKey key);
-  void kill_run(RunKey key, int signum, std::int64_t grace_ms);
+  void kill_run(RunKey key, const KillOrder& order);
   void arm(RunKey key, Run& run);
   void check_timers();
   void kill_from_outside(RunKey key, const Run& run);

@@ -302,7 +302,7 @@ void Executor::handle(const Message& message) {
   const RunKey key = message.key;
   switch (message.type) {
     case MessageType::kKill:
-      kill_run(key, message.code, message.a);
+      kill_run(key, {message.code, message.a});
       return;
     case MessageType::kAck:
       if (!runs_.contains(key)) journal_.ack(key);
@@ -348,7 +348,7 @@ void Executor::send_inventory() {
   post(done);
 }
 
-void Executor::kill_run(RunKey key, int signum, std::int64_t grace_ms) {
+void Executor::kill_run(RunKey key, const KillOrder& order) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   Run& run = found->second;
@@ -357,10 +357,10 @@ void Executor::kill_run(RunKey key, int signum, std::int64_t grace_ms) {
   info.si_code = SI_QUEUE;
   info.si_pid = ::getpid();
   info.si_uid = ::getuid();
-  info.si_value.sival_ptr = reinterpret_cast<void*>(pack_kill(signum, grace_ms));
+  info.si_value.sival_ptr = reinterpret_cast<void*>(pack_kill(order));
   (void)::syscall(SYS_pidfd_send_signal, run.pidfd.get(), kKillSignal, &info, 0);
   const std::int64_t grace =
-      signum == SIGKILL ? 0 : (grace_ms < 0 ? run.record.grace_ms : grace_ms);
+      order.signum == SIGKILL ? 0 : (order.grace_ms < 0 ? run.record.grace_ms : order.grace_ms);
   const std::int64_t term_at = boot_now_us() + kOutsideDelayUs;
   const std::int64_t kill_at = term_at + grace * 1'000;
   timers_.erase({run.term_at_us, key});
@@ -376,7 +376,7 @@ void Executor::shut_host_down() {
   for (const auto& [key, run] : runs_)
     keys.push_back(key);
   for (const RunKey& key : keys)
-    kill_run(key, SIGTERM, -1);
+    kill_run(key, {SIGTERM, -1, true});
 }
 
 void Executor::check_timers() {

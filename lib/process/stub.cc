@@ -297,13 +297,16 @@ void supervise_run() {
 
 }  // namespace
 
-std::uint64_t pack_kill(int signum, std::int64_t grace_ms) {
-  const std::uint64_t grace = grace_ms < 0 ? 0 : static_cast<std::uint64_t>(grace_ms) + 1;
-  return (grace << 8U) | (static_cast<std::uint64_t>(signum) & 0xffU);
+std::uint64_t pack_kill(const KillOrder& order) {
+  const std::uint64_t grace =
+      order.grace_ms < 0 ? 0 : static_cast<std::uint64_t>(order.grace_ms) + 1;
+  return (grace << 8U) | (order.is_host_down ? 0x80U : 0U) |
+         (static_cast<std::uint64_t>(order.signum) & 0x7fU);
 }
 
 KillOrder unpack_kill(std::uint64_t packed) {
-  return {static_cast<int>(packed & 0xffU), static_cast<std::int64_t>(packed >> 8U) - 1};
+  return {static_cast<int>(packed & 0x7fU), static_cast<std::int64_t>(packed >> 8U) - 1,
+          (packed & 0x80U) != 0};
 }
 
 int run_stub(int argc, char** argv, const UserBackend& backend) {

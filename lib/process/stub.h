@@ -21,14 +21,15 @@ inline constexpr int kFdFirstFree = 8;
 /// Real-time signal (SIGRTMIN of the kernel + 8) by which the executor asks for a kill; its value
 /// is pack_kill().
 inline constexpr int kKillSignal = 42;
-/// signum in the low 8 bits, grace + 1 (0: the plan's own) above.
-[[nodiscard]] std::uint64_t pack_kill(int signum, std::int64_t grace_ms);
 
 struct KillOrder {
   int signum;
-  std::int64_t grace_ms;  ///< < 0: the plan's own.
+  std::int64_t grace_ms;      ///< < 0: the plan's own.
+  bool is_host_down = false;  ///< The host shuts down; else somebody asked for it.
 };
 
+/// signum in the low 7 bits, is_host_down in the next, grace + 1 (0: the plan's own) above.
+[[nodiscard]] std::uint64_t pack_kill(const KillOrder& order);
 [[nodiscard]] KillOrder unpack_kill(std::uint64_t packed);
 
 /// argv of the stub: name, then these as decimal numbers.

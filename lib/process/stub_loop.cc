@@ -128,7 +128,9 @@ void StubLoop::read_signals() {
     } else if (info.ssi_code < 0) {
       const KillOrder order = unpack_kill(info.ssi_ptr);
       const Micros grace = order.grace_ms < 0 ? Micros(-1) : Micros(Millis(order.grace_ms));
+      const bool was_asked = machine_.killed_by_request();
       step(supervise::KillRequested{order.signum == 0 ? SIGTERM : order.signum, grace});
+      if (order.is_host_down && !was_asked) is_host_down_ = machine_.killed_by_request();
     }
   }
   if (has_child) reap();
@@ -232,6 +234,7 @@ void StubLoop::fill_record() {
   record.output_errno = out_.first_errno() != 0 ? out_.first_errno() : err_.first_errno();
   record.timed_out = machine_.timed_out();
   record.killed_by_request = machine_.killed_by_request();
+  record.killed_by_shutdown = is_host_down_;
   if (kill_incomplete_) {
     record.how = EndHow::kKillIncomplete;
   } else if (has_report_ && report_.says != ChildSays::kGo) {

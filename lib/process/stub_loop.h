@@ -67,6 +67,7 @@ class StubLoop {
   bool output_closed_ = false;
   bool is_done_ = false;
   bool kill_incomplete_ = false;
+  bool is_host_down_ = false;  ///< The first who wanted it dead was the host's shutdown.
 };
 
 }  // namespace distcron::process

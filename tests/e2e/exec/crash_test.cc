@@ -197,6 +197,10 @@ TEST_SUITE("exec crash") {
     CHECK(host.files().load_end_record(key_of(meek))->exit_code == 3);
     CHECK(host.output(key_of(meek)).ends_with("bye\n"));
     CHECK(host.files().load_end_record(key_of(stubborn))->signal == SIGKILL);
+    for (const SpawnPlan* plan :
+         {static_cast<const SpawnPlan*>(&meek), static_cast<const SpawnPlan*>(&stubborn)}) {
+      CHECK(host.files().load_end_record(key_of(*plan))->killed_by_shutdown);
+    }
   }
 
   TEST_CASE("a second agent takes the place of the first") {

@@ -184,9 +184,12 @@ TEST_SUITE("process") {
 
   TEST_CASE("a kill order fits into one signal value") {
     for (const std::int64_t grace : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{86'400'000}}) {
-      const KillOrder order = unpack_kill(pack_kill(15, grace));
-      CHECK(order.signum == 15);
-      CHECK(order.grace_ms == grace);
+      for (const bool is_host_down : {false, true}) {
+        const KillOrder order = unpack_kill(pack_kill({64, grace, is_host_down}));
+        CHECK(order.signum == 64);
+        CHECK(order.grace_ms == grace);
+        CHECK(order.is_host_down == is_host_down);
+      }
     }
   }
 
