@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kDatabases = {
     "raft.db", "raft.db-wal", "raft.db-shm", "state.db", "state.db-wal", "state.db-shm", "as-new"};
+
+constexpr const char* kAgentUser = "distcron";
 
 bool is_there(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0;
@@ -42,6 +45,15 @@ Result<std::vector<std::string>> move_all(const std::string& from, const std::st
   return moved;
 }
 
+/// A directory that root has just made belongs to the user that the agent becomes, where there is
+/// one; a started agent then finds it as it would have made it.
+Status give_to_agent(const std::string& dir) {
+  if (::geteuid() != 0) return {};
+  const passwd* user = ::getpwnam(kAgentUser);
+  if (user == nullptr || ::lchown(dir.c_str(), user->pw_uid, user->pw_gid) == 0) return {};
+  return fail_errno(ErrorCode::kIo, "cannot give '" + dir + "' to " + kAgentUser, errno);
+}
+
 /// Root gives what it made to the user that the agent runs as.
 Status give_to_owner(const std::string& dir, const std::vector<std::string>& names) {
   if (::geteuid() != 0) return {};
@@ -61,10 +73,8 @@ Status give_to_owner(const std::string& dir, const std::vector<std::string>& nam
   return {};
 }
 
-}  // namespace
-
-Result<Restored> restore_storage(const RestoreOrder& order) {
-  const std::string aside = order.dir + "/" + order.aside;
+/// Moves the databases aside and the backup to their place, or leaves all as it was.
+Result<Restored> replace_databases(const RestoreOrder& order, const std::string& aside) {
   Restored out;
   {
     DC_TRY(const store::StateDir held, store::StateDir::open(order.dir));
@@ -75,12 +85,27 @@ Result<Restored> restore_storage(const RestoreOrder& order) {
   auto restored = store::restore_backup(order.backup, order.dir);
   if (!restored) {
     if (order.as_new) ::unlink((order.dir + "/as-new").c_str());
-    if (!out.kept.empty()) DC_CHECK_OK(move_all(aside, order.dir));
+    if (!out.kept.empty()) {
+      DC_CHECK_OK(move_all(aside, order.dir));
+      static_cast<void>(::rmdir(aside.c_str()));
+    }
     return fail(restored.error());
   }
   out.facts = std::move(*restored);
-  DC_CHECK_OK(give_to_owner(order.dir, {"state.db", "lock", "as-new", order.aside}));
   return out;
+}
+
+}  // namespace
+
+Result<Restored> restore_storage(const RestoreOrder& order) {
+  const bool is_new = !is_there(order.dir);
+  auto done = replace_databases(order, order.dir + "/" + order.aside);
+  if (is_new && is_there(order.dir)) DC_CHECK_OK(give_to_agent(order.dir));
+  // Also after a failure: the agent must be able to take the lock that was made here.
+  const Status given =
+      give_to_owner(order.dir, {"state.db", "lock", "as-new", "install.part", order.aside});
+  if (done && !given) return fail(given.error());
+  return done;
 }
 
 }  // namespace distcron::ctl

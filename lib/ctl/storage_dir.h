@@ -24,7 +24,8 @@ struct Restored {
 
 /// Moves the databases of `dir` to `dir`/`aside`, then makes the backup its state. kUnavailable
 /// while an agent uses it. When the backup cannot be put there, the former databases are moved
-/// back. As root everything is given to the owner of `dir`. With `as_new` an empty file of that
+/// back. As root everything is given to the owner of `dir`, and a `dir` that is made here to the
+/// user distcron where there is one. With `as_new` an empty file of that
 /// name tells the agent to make it a cluster of its own.
 [[nodiscard]] Result<Restored> restore_storage(const RestoreOrder& order);
 
