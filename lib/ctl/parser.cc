@@ -247,6 +247,37 @@ std::vector<std::string> flag_names(const Flags& globals, const Flags& own) {
   return names;
 }
 
+/// The flags that `word` may have been meant for: of a letter those that begin with it, of a name
+/// those that it begins and those that differ little; those of the command itself come first.
+std::vector<std::string> near_flags(const std::string& word, const LineFlags& flags) {
+  constexpr std::size_t kMost = 3;
+  const std::string name = word.substr(0, word.find('='));
+  const bool is_letter = !name.starts_with("--");
+  const std::string begin = is_letter ? "--" + name.substr(1, 1) : name;
+  const std::vector<std::string> known = flag_names(flags.globals, flags.own);
+  std::vector<std::string> near;
+  const auto add = [&near](const std::string& flag) {
+    const bool is_new = std::find(near.begin(), near.end(), flag) == near.end();
+    if (is_new && near.size() < kMost) near.push_back(flag);
+  };
+  for (const std::string& flag : is_letter ? std::vector<std::string>{} : suggest(name, known))
+    add(flag);
+  for (const std::string& flag : known) {
+    if (begin.size() > 2 && flag.starts_with(begin)) add(flag);
+  }
+  return near;
+}
+
+std::string flag_hint(const std::string& word, const LineFlags& flags, const ParsedLine& line) {
+  std::string hint;
+  for (const std::string& flag : near_flags(word, flags))
+    hint += (hint.empty() ? "did you mean: " : ", ") + flag;
+  std::string topic = line.group;
+  if (line.command != nullptr) topic = line.command->text.path;
+  if (!hint.empty()) hint += "\n";
+  return hint + "all flags: distcronctl help" + (topic.empty() ? "" : " " + topic);
+}
+
 Status check_words(const CommandSpec& spec, const Flags& flags, std::size_t count) {
   const WordsText& text = flags.words_text();
   if (count < text.min) {
@@ -284,8 +315,9 @@ Answer<ParsedLine> parse_line(const std::vector<std::string>& args, Globals& glo
   DC_TRY(std::vector<std::string> rest, reader.read(*words));
   for (const std::string& word : rest) {
     if (!is_flag(word)) continue;
-    return usage("unknown flag \"" + word + "\"",
-                 did_you_mean(word.substr(0, word.find('=')), flag_names(global_flags, own)));
+    return usage("unknown flag \"" + word + "\"" +
+                     (line.command != nullptr ? " of " + std::string(line.command->text.path) : ""),
+                 flag_hint(word, LineFlags{global_flags, own}, line));
   }
   if (found.command == nullptr || globals.help) return line;
   if (dashes != args.end()) {
