@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // cluster init, pause, resume, stepdown, upgrade and force-quorum.
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ctl/changes.h"
@@ -72,6 +74,34 @@ Outcome print_done(const wire::ChangeReply& reply, Context& context, const std::
   return ExitCode::kOk;
 }
 
+bool is_loopback(std::string_view address) {
+  const std::size_t scheme = address.find("://");
+  if (scheme != std::string_view::npos) address.remove_prefix(scheme + 3);
+  return address.starts_with("127.") || address.starts_with("[::1]") ||
+         address.starts_with("localhost");
+}
+
+/// Says where other hosts reach the only node, or what has to be set before they can.
+void tell_way_in(const std::string& node, Context& context) {
+  wire::NameRequest request;
+  request.name = node;
+  const auto shown = context.client.request<wire::Op::kNodeShow>(request);
+  if (!shown) return;  // it has no row yet, or there is no majority: nothing to say
+  std::string reached;
+  for (const std::string& address : shown->node.mesh_addresses) {
+    if (!is_loopback(address)) reached += (reached.empty() ? "" : ", ") + address;
+  }
+  if (reached.empty()) {
+    context.out.talk("Other hosts cannot reach it: its mesh.listen is on loopback only.");
+    context.out.talk(
+        "  Set mesh.listen (and mesh.advertise, where hosts see another address) in "
+        "distcrond.toml, and restart the agent.");
+    return;
+  }
+  context.out.talk("Other hosts reach it at " + reached + ".");
+  context.out.hint("add a host: distcronctl node join-token");
+}
+
 Outcome init(const InitOptions& o, Context& context) {
   DC_TRY(const wire::StatusReply status, context.client.request<wire::Op::kClusterStatus>({}));
   if (status.nodes.size() > 1) {
@@ -101,7 +131,7 @@ Outcome init(const InitOptions& o, Context& context) {
     return ExitCode::kOk;
   }
   out.talk("Cluster " + name + " has one node and is ready.");
-  out.hint("add a host: distcronctl node join-token");
+  if (!status.nodes.empty()) tell_way_in(status.nodes.front().name, context);
   return ExitCode::kOk;
 }
 
@@ -160,16 +190,19 @@ Outcome force_quorum(const ForceOptions& o, Context& context) {
   DC_TRY(const wire::StatusReply status, context.client.request<wire::Op::kClusterStatus>({}));
   DC_TRY(const bool is_sure,
          confirm_name(context, o.confirm, status.name,
-                      "The asked agent becomes the only member. All others must be stopped for "
-                      "good and join again empty."));
+                      "The asked agent becomes the only member. Nothing tells the others: if "
+                      "hosts of the old majority are started again with their old storage, they "
+                      "are a cluster too, go on scheduling beside this one, and jobs run twice. "
+                      "To prevent that, stop their agents for good now, and empty their storage "
+                      "before they join again."));
   static_cast<void>(is_sure);
   wire::ForceQuorumRequest request;
   request.confirm = status.name;
   DC_TRY(const wire::ChangeReply reply,
          context.client.request<wire::Op::kClusterForceQuorum>(request));
   return print_done(reply, context,
-                    "This node is the cluster now. Empty the storage of the others before they "
-                    "join again.");
+                    "This node is the cluster now. Empty the storage of the others before their "
+                    "agents start again: with the old one they would schedule beside it.");
 }
 
 }  // namespace
@@ -178,9 +211,12 @@ CommandSpec cluster_init_command() {
   return make_command<InitOptions>(
       {"cluster init",
        "name a cluster that has one node",
-       "An agent that was started is a complete cluster of one node already; this gives it a name "
-       "and says how to go on.",
-       {{"cluster init --name prod", "give it a name"}, {"cluster init", "only look"}}},
+       "An agent that was started is a complete cluster of one node already, so nothing has to be "
+       "made: this gives it a name and says whether other hosts can reach it. Where they reach "
+       "it is a setting of the agent, mesh.listen and mesh.advertise in distcrond.toml; it stays a "
+       "cluster of one node until a host joins.",
+       {{"cluster init --name prod", "give it a name"},
+        {"cluster init", "only look, and see how other hosts reach it"}}},
       add_init_flags, init);
 }
 
@@ -231,7 +267,10 @@ CommandSpec cluster_force_quorum_command() {
        "make the asked agent the whole cluster when the majority is lost for good",
        "What the others decided since they were last heard is lost; at-most-once runs that may "
        "have happened become unknown(restored). Never do it while another part of the cluster "
-       "may still work. --yes is not enough.",
+       "may still work. The old majority is not told: when enough of its hosts are started again "
+       "with their old storage, they go on scheduling beside this node, and jobs run twice. So "
+       "stop and disable their agents first, and empty their storage before they join again. "
+       "--yes is not enough.",
        {{"cluster force-quorum", "asks for the name of the cluster"},
         {"cluster force-quorum --confirm prod", "without being asked"}}},
       add_force_flags, force_quorum);

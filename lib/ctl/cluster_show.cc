@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/host.h"
 #include "ctl/node_text.h"
+#include "ctl/watch.h"
 #include "model/glob.h"
 #include "wire/json.h"
 
@@ -20,6 +22,7 @@ constexpr Millis kEventsPoll{1'000};
 
 struct StatusOptions {
   bool exit_code = false;
+  bool watch = false;
 };
 
 struct SettingsOptions {
@@ -35,6 +38,7 @@ struct EventsOptions {
 
 void add_status_flags(Flags& flags, StatusOptions& o) {
   flags.add({"exit-code", 0, "", "exit 1 when something is wrong"}, o.exit_code);
+  flags.add({"watch", 0, "", "show it again whenever it changes, until Ctrl-C"}, o.watch);
 }
 
 void add_settings_flags(Flags& flags, SettingsOptions& o) {
@@ -76,9 +80,7 @@ std::string status_text(const wire::StatusReply& status, const Output& out) {
   return text;
 }
 
-Outcome show_status(const StatusOptions& o, Context& context) {
-  DC_TRY(const wire::StatusReply status, context.client.request<wire::Op::kClusterStatus>({}));
-  Output& out = context.out;
+Outcome print_status(const wire::StatusReply& status, const StatusOptions& o, Output& out) {
   const ExitCode exit = o.exit_code && !is_well(status) ? ExitCode::kNegative : ExitCode::kOk;
   if (out.is_json()) {
     out.json_object("ClusterStatus", wire::to_json(status));
@@ -99,6 +101,24 @@ Outcome show_status(const StatusOptions& o, Context& context) {
     }
   }
   return exit;
+}
+
+Outcome show_status(const StatusOptions& o, Context& context) {
+  if (o.watch && o.exit_code) return usage("--watch has no end, so --exit-code has no meaning");
+  const auto look = [&o, &context]() -> Answer<Sight> {
+    DC_TRY(wire::StatusReply status, context.client.request<wire::Op::kClusterStatus>({}));
+    Sight sight;
+    wire::StatusReply facts = status;
+    forget_measures(facts.nodes);
+    sight.facts = wire::to_json(facts);
+    sight.print = [&o, &context, status = std::move(status)] {
+      return print_status(status, o, context.out);
+    };
+    return sight;
+  };
+  if (o.watch) return watch_changes(context, look);
+  DC_TRY(const Sight sight, look());
+  return sight.print();
 }
 
 Outcome show_settings(const SettingsOptions& o, Context& context) {
@@ -197,8 +217,11 @@ CommandSpec cluster_status_command() {
   return make_command<StatusOptions>(
       {"cluster status",
        "show nodes, scheduler and what is wrong",
-       "The asked agent answers from what it knows, also without a majority.",
+       "The asked agent answers from what it knows, also without a majority. For --watch, clocks, "
+       "round trips and entries behind alone are no change; with -o json or jsonl it prints one "
+       "document for each change.",
        {{"cluster status", "for people"},
+        {"cluster status --watch", "again with each change, while hosts come and go"},
         {"cluster status --exit-code", "for monitoring: 0 well, 1 degraded, 6 no agent"}}},
       add_status_flags, show_status);
 }

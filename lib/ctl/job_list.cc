@@ -123,6 +123,7 @@ Outcome print_once(const Options& o, Context& context) {
 Outcome run(const Options& o, Context& context) {
   if (!o.watch) return print_once(o, context);
   if (o.watch->count() < 100) return usage("--watch takes at least 100ms");
+  context.out.stop_paging();
   for (;;) {
     if (context.out.out_is_tty()) context.out.write("\x1b[H\x1b[2J");
     DC_TRY(const ExitCode exit, print_once(o, context));

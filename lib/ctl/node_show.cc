@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/host.h"
 #include "ctl/node_text.h"
+#include "ctl/watch.h"
 #include "model/selector.h"
 #include "wire/json.h"
 
@@ -20,6 +22,7 @@ constexpr Millis kPingPause{1'000};
 
 struct ListOptions {
   std::string selector;
+  bool watch = false;
 };
 
 struct ShowOptions {
@@ -34,6 +37,7 @@ struct PingOptions {
 void add_list_flags(Flags& flags, ListOptions& o) {
   flags.add({"selector", 'l', "SELECTOR", "nodes by name and label, such as role=db,dc!=test"},
             o.selector);
+  flags.add({"watch", 0, "", "show it again whenever it changes, until Ctrl-C"}, o.watch);
 }
 
 void add_show_flags(Flags& flags, ShowOptions& o) {
@@ -45,15 +49,23 @@ void add_ping_flags(Flags& flags, PingOptions& o) {
   flags.add({"count", 'n', "COUNT", "this many times, once by default"}, o.count);
 }
 
-Outcome list(const ListOptions& o, Context& context) {
+Answer<wire::NodeList> chosen_nodes(const ListOptions& o, Context& context) {
   const auto selector = model::parse_selector(o.selector);
   if (!selector) return usage("--selector: " + selector.error().message, selector.error().hint);
   DC_TRY(wire::NodeList nodes, context.client.request<wire::Op::kNodeList>({}));
   std::erase_if(nodes.items, [&](const wire::NodeItem& node) {
     return !model::matches(*selector, node.name, node.labels);
   });
-  Output& out = context.out;
+  return nodes;
+}
+
+Outcome print_nodes(const wire::NodeList& nodes, const ListOptions& o, Output& out) {
   std::vector<std::string> texts;
+  // One document for each change: with -o jsonl a line.
+  if (out.is_json() && o.watch) {
+    out.json_object("NodeList", wire::to_json(nodes));
+    return ExitCode::kOk;
+  }
   if (out.is_json()) {
     for (const wire::NodeItem& node : nodes.items)
       texts.push_back(wire::to_json(node));
@@ -66,6 +78,23 @@ Outcome list(const ListOptions& o, Context& context) {
     return usage(printed.error().message, printed.error().hint);
   }
   return ExitCode::kOk;
+}
+
+Outcome list(const ListOptions& o, Context& context) {
+  const auto look = [&o, &context]() -> Answer<Sight> {
+    DC_TRY(wire::NodeList nodes, chosen_nodes(o, context));
+    Sight sight;
+    wire::NodeList facts = nodes;
+    forget_measures(facts.items);
+    sight.facts = wire::to_json(facts);
+    sight.print = [&o, &context, nodes = std::move(nodes)] {
+      return print_nodes(nodes, o, context.out);
+    };
+    return sight;
+  };
+  if (o.watch) return watch_changes(context, look);
+  DC_TRY(const Sight sight, look());
+  return sight.print();
 }
 
 std::string node_text(const wire::NodeShowReply& reply, const Output& out) {
@@ -164,8 +193,10 @@ CommandSpec node_list_command() {
       {"node list",
        "list the hosts of the cluster",
        "States: alive, suspect (silent for a moment), dead, draining. Roles: voter, standby, "
-       "witness.",
+       "witness. For --watch, clocks, round trips and entries behind alone are no change; with -o "
+       "json or jsonl it prints one document for each change.",
        {{"node list", "all of them"},
+        {"node list --watch", "and every change of them"},
         {"node list -l role=db -o wide", "some, with labels, addresses and clocks"}}},
       add_list_flags, list);
 }

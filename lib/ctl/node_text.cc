@@ -15,6 +15,14 @@ std::string labels_text(const model::TextMap& labels) {
   return text;
 }
 
+void forget_measures(std::vector<wire::NodeItem>& nodes) {
+  for (wire::NodeItem& node : nodes) {
+    node.lag_entries = 0;
+    node.clock_offset_ms = 0;
+    node.rtt_ms = 0;
+  }
+}
+
 Table node_table(const std::vector<wire::NodeItem>& nodes) {
   Table table;
   table.columns = {{"id", Align::kRight},

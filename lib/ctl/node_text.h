@@ -10,6 +10,9 @@
 
 namespace distcron::ctl {
 
+/// Clears what is another number at each look: clocks, round trips, entries behind.
+void forget_measures(std::vector<wire::NodeItem>& nodes);
+
 [[nodiscard]] Table node_table(const std::vector<wire::NodeItem>& nodes);
 
 /// "role=db, dc=fra"

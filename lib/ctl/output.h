@@ -71,6 +71,9 @@ class Output {
   /// A whole result that may be longer than the screen.
   void page(std::string_view text) { streams_.page(text); }
 
+  /// From now on page() is write(): for what is shown more than once.
+  void stop_paging() { streams_.page = streams_.out; }
+
   /// A line on stderr; nothing with -q.
   void talk(std::string_view text);
   /// As talk(), but only on a terminal: what to type next.

@@ -4,6 +4,7 @@
 
 namespace distcron::wire {
 
+template std::string to_json(const NodeList&);
 template std::string to_json(const NodeShowReply&);
 template std::string to_json(const JoinTokenReply&);
 template std::string to_json(const NodeJoinReply&);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "store/crc32c.h"
@@ -60,6 +62,44 @@ TEST_SUITE("ctl") {
 
     CHECK(ran.exit == 0);
     CHECK(ran.out == "web2\n");
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "node list --watch prints a document for each change, not for clocks") {
+    wire::NodeItem measured = node(1, "web1");
+    measured.clock_offset_ms = 0.7;
+    measured.rtt_ms = 1.5;
+    measured.lag_entries = 2;
+    wire::NodeItem silent = measured;
+    silent.state = "suspect";
+    for (const wire::NodeItem& item : {node(1, "web1"), measured, silent, silent}) {
+      agent.reply<wire::Op::kNodeList>(wire::NodeList{{item}});
+    }
+    agent.be_away();
+
+    const Ran ran = run({"node", "list", "--watch", "-o", "jsonl"});
+
+    CHECK(ran.exit == 6);
+    CHECK(std::count(ran.out.begin(), ran.out.end(), '\n') == 2);
+    CHECK(ran.out.find(R"("kind":"NodeList","items":[{"id":1)") != std::string::npos);
+    CHECK(ran.out.find("suspect") > ran.out.find('\n'));
+    CHECK(host.clock == Millis(4'000));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "cluster status --watch shows the whole status again") {
+    wire::StatusReply second = status(2);
+    second.scheduler = wire::SchedulerItem{2, "web2"};
+    for (const wire::StatusReply& reply : {status(2), status(2), second})
+      agent.reply<wire::Op::kClusterStatus>(reply);
+    agent.be_away();
+
+    const Ran ran = run({"cluster", "status", "--watch"});
+
+    CHECK(ran.exit == 6);
+    CHECK(ran.out.find("scheduler  web1") < ran.out.find("scheduler  web2"));
+    CHECK(ran.out.rfind("cluster    prod") != ran.out.find("cluster    prod"));
+    CHECK(ran.out.find("scheduler  web1") == ran.out.rfind("scheduler  web1"));
+    CHECK(run({"cluster", "status", "--watch", "--exit-code"}).exit == 2);
   }
 
   TEST_CASE_FIXTURE(Fixture, "node list -o json has the keys of cluster status") {
@@ -239,6 +279,23 @@ TEST_SUITE("ctl") {
     CHECK(agent.request<wire::Op::kSettings>(1).key == "name");
     CHECK(agent.request<wire::Op::kSettings>(1).value == "test");
 
+    wire::NodeShowReply found = shown(0);
+    found.node.mesh_addresses = {"tcp://127.0.0.1:8471"};
+    agent = FakeAgent();
+    agent.reply<wire::Op::kClusterStatus>(alone);
+    agent.reply<wire::Op::kNodeShow>(found);
+    const Ran closed = run({"cluster", "init"});
+    CHECK(closed.exit == 0);
+    CHECK(closed.err.find("cannot reach it") != std::string::npos);
+    CHECK(closed.err.find("mesh.listen") != std::string::npos);
+    found.node.mesh_addresses.emplace_back("tcp://10.0.0.1:8471");
+    agent.reply<wire::Op::kClusterStatus>(alone);
+    agent.reply<wire::Op::kNodeShow>(found);
+    CHECK(run({"cluster", "init"}).err.find("reach it at tcp://10.0.0.1:8471.") !=
+          std::string::npos);
+
+    agent = FakeAgent();
+
     agent.reply<wire::Op::kClusterStatus>(status(2));
     CHECK(run({"cluster", "init", "--name", "test"}).exit == 5);
   }
@@ -254,6 +311,11 @@ TEST_SUITE("ctl") {
     host.answers = {"nonsense"};
     agent.reply<wire::Op::kClusterStatus>(status(2));
     CHECK(run({"cluster", "force-quorum"}).exit == 2);
+    REQUIRE(host.questions.size() == 1);
+    CHECK(host.questions[0].find("go on scheduling beside this one") != std::string::npos);
+    CHECK(host.questions[0].find("empty their storage") != std::string::npos);
+    const std::string help = run({"help", "cluster", "force-quorum"}).out;
+    CHECK(help.find("scheduling") != std::string::npos);
   }
 
   TEST_CASE_FIXTURE(Fixture, "cluster upgrade --check exits 1 when no agent may be stopped") {
