@@ -29,6 +29,15 @@ wire::WaitReply ended(const std::string& state, std::optional<std::int64_t> exit
   return reply;
 }
 
+/// One of three runs that a trigger made.
+wire::WaitReply of_host(std::int64_t run_id, std::int64_t shard, const std::string& state,
+                        std::optional<std::int64_t> exit_code) {
+  wire::WaitReply reply = ended(state, exit_code);
+  reply.run.run_id = run_id;
+  reply.run.shard = shard;
+  return reply;
+}
+
 wire::LogsReply piece(std::int32_t attempt, const std::string& bytes, std::int64_t next,
                       const std::string& state, bool end) {
   wire::LogsReply reply;
@@ -47,6 +56,20 @@ struct Fixture {
 
   Ran run(const std::vector<std::string>& args) { return run_line(host, agent, args); }
 };
+
+/// The history, newest first: two hosts' runs of the trigger of run 8123, one of another trigger,
+/// one of another instant, and an older run of a second host.
+wire::RunList history_page() {
+  wire::RunList page;
+  for (const std::int64_t run_id : {8127, 8126, 8125, 8124, 8123, 8122}) {
+    page.items.push_back(of_host(run_id, run_id - 8123, "running", {}).run);
+  }
+  page.items[0].trigger = "schedule";
+  page.items[1].scheduled_at += Seconds(1);
+  page.items[4].shard = 0;
+  page.items[5].shard = 1;
+  return page;
+}
 
 TEST_SUITE("ctl") {
   TEST_CASE_FIXTURE(Fixture, "run -q prints only the run's id") {
@@ -83,11 +106,56 @@ TEST_SUITE("ctl") {
       CAPTURE(row.reply.run.state);
       agent.reply<wire::Op::kRunStart>(started(8123));
       agent.reply<wire::Op::kRunWait>(row.reply);
+      agent.reply<wire::Op::kRunHistory>(wire::RunList{});
       CHECK(run({"run", "backup", "--wait"}).exit == row.plain);
       agent.reply<wire::Op::kRunStart>(started(8123));
       agent.reply<wire::Op::kRunWait>(row.reply);
+      agent.reply<wire::Op::kRunHistory>(wire::RunList{});
       CHECK(run({"run", "backup", "--wait", "--exit-code"}).exit == row.passed);
     }
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "run --wait waits for all runs of its trigger; the worst one decides") {
+    const auto begin = [this] {
+      agent = FakeAgent();
+      agent.reply<wire::Op::kRunStart>(started(8123));
+      agent.reply<wire::Op::kRunWait>(of_host(8123, 0, "ok", 0));
+      agent.reply<wire::Op::kRunHistory>(history_page());
+      agent.reply<wire::Op::kRunWait>(of_host(8124, 1, "failed", 3));
+      agent.reply<wire::Op::kRunWait>(of_host(8125, 2, "ok", 0));
+    };
+    begin();
+    const Ran plain = run({"run", "backup", "-w"});
+    CHECK(plain.exit == 1);
+    CHECK(plain.out == "8123\n");
+    CHECK(plain.err.find("run 8124 of backup: failed (exit 3)") != std::string::npos);
+    CHECK(plain.err.find("run 8125 of backup: ok") != std::string::npos);
+    CHECK(agent.request<wire::Op::kRunHistory>(2).jobs == model::TextList{"backup"});
+    CHECK(agent.request<wire::Op::kRunHistory>(2).until == kTestNow);
+    CHECK(agent.request<wire::Op::kRunWait>(3).run.run_id == 8124);
+    CHECK(agent.request<wire::Op::kRunWait>(4).run.run_id == 8125);
+
+    begin();
+    CHECK(run({"run", "backup", "--wait", "--exit-code"}).exit == 3);
+
+    begin();
+    const Ran json = run({"run", "backup", "--wait", "-o", "json"});
+    CHECK(json.exit == 1);
+    CHECK(json.out.find(R"("kind":"RunList")") != std::string::npos);
+    CHECK(json.out.find(R"("run_id":8125)") != std::string::npos);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "run --wait --timeout is for all runs together") {
+    agent.reply<wire::Op::kRunStart>(started(8123));
+    agent.reply<wire::Op::kRunWait>(of_host(8123, 0, "ok", 0));
+    agent.reply<wire::Op::kRunHistory>(
+        wire::RunList{{of_host(8123, 0, "ok", 0).run, of_host(8124, 1, "running", {}).run}, {}});
+    wire::WaitReply alive = of_host(8124, 1, "running", {});
+    alive.done = false;
+    agent.reply<wire::Op::kRunWait>(alive);
+
+    CHECK(run({"run", "backup", "--wait", "--timeout", "0s"}).exit == 7);
   }
 
   TEST_CASE_FIXTURE(Fixture, "run --follow shows the output of every attempt, each byte once") {
@@ -98,6 +166,7 @@ TEST_SUITE("ctl") {
     agent.reply<wire::Op::kRunLogs>(piece(1, "one\ntwo\n", 8, "queued", true));
     agent.reply<wire::Op::kRunLogs>(piece(2, "three\n", 6, "ok", true));
     agent.reply<wire::Op::kRunWait>(ended("ok", 0));
+    agent.reply<wire::Op::kRunHistory>(wire::RunList{});
 
     const Ran ran = run({"run", "backup", "-f"});
 

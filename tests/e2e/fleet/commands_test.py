@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that concern several hosts: runs on all of them, keys of a host, what --watch shows."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import fleet  # noqa: E402
+import one_node  # noqa: E402
+
+
+class CommandsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = cls.enterClassContext(fleet.Fleet(3))
+        cls.fleet.wait_for_scheduler(1)
+
+    def test_run_wait_waits_for_the_runs_on_all_hosts_and_the_worst_decides(self):
+        node = self.fleet[1]
+        gate = self.fleet.folder / "gate"
+        node.ctl("add", "everywhere", "--manual", "--target", "all", "--command",
+                 f"test $DISTCRON_NODE = n1 && exit 0; until [ -e {gate} ]; do sleep 0.1; done; "
+                 "test $DISTCRON_NODE = n2 && exit 7; exit 0")
+        waiting = subprocess.Popen(
+            [one_node.BIN / "distcronctl", "run", "everywhere", "--wait", "--exit-code", "-o",
+             "json"], env=node.environment, stdout=subprocess.PIPE, text=True)
+        try:
+            one_node.wait_until(
+                lambda: sum(item["state"] == "ok" for item in node.items("history", "everywhere"))
+                == 1, 30, "the run on n1 has ended")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                waiting.wait(timeout=1)
+            gate.touch()
+            out, _ = waiting.communicate(timeout=60)
+        finally:
+            waiting.kill()
+            waiting.wait()
+        self.assertEqual(waiting.returncode, 7)
+        runs = json.loads(out)["items"]
+        self.assertEqual(sorted((run["node"], run["state"]) for run in runs),
+                         [("n1", "ok"), ("n2", "failed"), ("n3", "ok")])
+        node.ctl("set", "everywhere", "command=exit 0")
+        self.assertEqual(node.ctl("run", "everywhere", "-w").returncode, 0)
+        node.ctl("set", "everywhere", "command=test $DISTCRON_NODE != n3")
+        self.assertEqual(node.ctl("run", "everywhere", "-w", check=False).returncode, 1)
+
+    def test_watch_shows_each_change_until_interrupted(self):
+        node = self.fleet[1]
+        for command, kind in ((["node", "list"], "NodeList"),
+                              (["cluster", "status"], "ClusterStatus")):
+            with self.subTest(command=command):
+                self.check_watch(node, command, kind)
+
+    def check_watch(self, node, command, kind):
+        watcher = subprocess.Popen(
+            [one_node.BIN / "distcronctl", *command, "--watch", "-o", "jsonl"],
+            env=node.environment, stdout=subprocess.PIPE, text=True)
+        try:
+            def draining():
+                shown = json.loads(watcher.stdout.readline())
+                self.assertEqual(shown["kind"], kind)
+                items = shown.get("items") or shown["nodes"]
+                return next(item for item in items if item["name"] == "n3").get("draining", False)
+            self.assertFalse(draining())
+            node.ctl("node", "drain", "n3")
+            one_node.wait_until(draining, 30, "the drain is shown")
+            node.ctl("node", "undrain", "n3")
+            one_node.wait_until(lambda: not draining(), 30, "its end is shown")
+            watcher.send_signal(signal.SIGINT)
+            self.assertEqual(watcher.wait(timeout=30), 130)
+        finally:
+            watcher.kill()
+            watcher.wait()
+            watcher.stdout.close()
+
+
+if __name__ == "__main__":
+    one_node.skip_without_programs()
+    unittest.main(verbosity=2)
