@@ -18,8 +18,18 @@ std::string Operations::default_tz() const {
 
 void Operations::whoami(const Call& call, const wire::Empty& request) {
   static_cast<void>(request);
-  call.answer(wire::WhoamiReply{call.caller().name, std::string(model::name_of(call.caller().role)),
-                                call.caller().run_as});
+  const Caller& caller = call.caller();
+  wire::WhoamiReply reply;
+  reply.name = caller.name;
+  reply.role = model::name_of(caller.role);
+  reply.run_as = caller.run_as;
+  const model::AccessKey* key = state_.find_key(caller.public_key);
+  if (key != nullptr && !key->host.empty()) {
+    reply.role = model::name_of(model::Role::kViewer);
+    reply.host = key->host;
+    reply.host_role = model::name_of(key->role);
+  }
+  call.answer(reply);
 }
 
 void Operations::key_list(const Call& call, const wire::Empty& request) {

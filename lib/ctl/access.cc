@@ -93,6 +93,9 @@ Outcome whoami(const NoOptions& o, Context& context) {
       users += (users.empty() ? "" : ", ") + user;
     out.line("key    " + reply.name);
     out.line("role   " + reply.role);
+    if (!reply.host.empty()) {
+      out.line("       " + reply.host_role + " of jobs that can run only on " + reply.host);
+    }
     if (!users.empty()) out.line("users  " + users);
   }
   return ExitCode::kOk;
@@ -248,7 +251,8 @@ CommandSpec access_whoami_command() {
   return make_command<NoOptions>(
       {"whoami",
        "show as whom the agent knows the caller",
-       "",
+       "The own key of a host that joined has two roles: one in the whole cluster, and one for "
+       "jobs that can run only on that host.",
        {{"whoami", "name, role and users"}, {"whoami --key other.key", "with another key"}}},
       add_no_flags, whoami);
 }

@@ -120,14 +120,18 @@ DC_VISIT(KeyList, m) {
 
 struct WhoamiReply {
   std::string name;
-  std::string role;
+  std::string role;  ///< In the whole cluster.
   TextList run_as;
+  std::string host;       ///< Of a host's own key: its jobs are under `host_role`.
+  std::string host_role;  ///< Empty without `host`.
 };
 
 DC_VISIT(WhoamiReply, m) {
   visit(Field{"name", "key"}, m.name);
   visit(Field{"role", "role"}, m.role);
   visit(Field{"run_as", "users"}, m.run_as);
+  visit(Field{"host", "host of its own"}, m.host);
+  visit(Field{"host_role", "role for jobs pinned there"}, m.host_role);
 }
 
 struct SettingRequest {

@@ -50,6 +50,18 @@ class CommandsTest(unittest.TestCase):
         node.ctl("set", "everywhere", "command=test $DISTCRON_NODE != n3")
         self.assertEqual(node.ctl("run", "everywhere", "-w", check=False).returncode, 1)
 
+    def test_whoami_says_both_roles_of_a_hosts_own_key(self):
+        own = {"DISTCRON_KEY": str(self.fleet[2].storage / "keys/admin.key")}
+        who = json.loads(self.fleet[2].ctl("whoami", "-o", "json", env=own).stdout)
+        self.assertEqual((who["name"], who["role"], who["host"], who["host_role"]),
+                         ("admin@n2", "viewer", "n2", "admin"))
+        text = self.fleet[3].ctl("whoami", env=own).stdout
+        self.assertIn("viewer", text)
+        self.assertIn("admin of jobs that can run only on n2", text)
+        plain = json.loads(self.fleet[2].ctl("whoami", "-o", "json").stdout)
+        self.assertEqual(plain["role"], "admin")
+        self.assertNotIn("host", plain)
+
     def test_watch_shows_each_change_until_interrupted(self):
         node = self.fleet[1]
         for command, kind in ((["node", "list"], "NodeList"),
