@@ -72,7 +72,7 @@ def run(files, start, minutes=1, users=(), spool=None, links=None, modes=None, r
             json.dump(config, out)
         done = subprocess.run(
             ["unshare", "-mpf", "--mount-proc", sys.executable, os.path.abspath(__file__), work],
-            capture_output=True, check=False, timeout=120)
+            capture_output=True, check=False, timeout=240)
         if done.returncode != 0:
             raise RuntimeError(f"cannot run cron: {done.stderr.decode()}")
         with open(os.path.join(work, "result.json"), encoding="ascii") as source:
@@ -165,6 +165,21 @@ def listen(log):
     threading.Thread(target=collect, daemon=True).start()
 
 
+def others_at_work(daemon):
+    """Whether the daemon, or anything else in this namespace but this process, does something."""
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", encoding="latin-1") as source:
+                state = source.read().rpartition(")")[2].split()[0]
+        except OSError:
+            continue  # it has just ended
+        if state != "Z" and (int(name) != daemon or state != "S"):
+            return True
+    return False
+
+
 def inner(work):
     with open(os.path.join(work, "config.json"), encoding="ascii") as source:
         config = json.load(source)
@@ -179,7 +194,7 @@ def inner(work):
                    "FAKETIME": f"@{config['start']} x{config['rate']}"}
     daemon = subprocess.Popen([CRON, "-f", "-L", "15"], env=environment,
                               stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         marks = sum(1 for line in list(log) if "CMD" in line and MARK in line)
         if marks >= config["minutes"]:
@@ -187,11 +202,12 @@ def inner(work):
         time.sleep(0.02)
     else:
         raise SystemExit(f"cron did not reach the minute; its log: {log!r}")
-    settled = len(log)
-    while True:  # other jobs of the minute
-        time.sleep(0.3)
-        if len(log) == settled:
-            break
+    # Other jobs of the minute: until cron waits, nothing else runs here and the log is quiet.
+    quiet, settled = 0, len(log)
+    while quiet < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        is_quiet = len(log) == settled and not others_at_work(daemon.pid)
+        quiet = quiet + 1 if is_quiet else 0
         settled = len(log)
     daemon.kill()
     daemon.wait()
