@@ -37,12 +37,15 @@ class StopTest(unittest.TestCase):
             gate = node.folder / "gate"
             node.ctl("add", "waits", "--manual", "--concurrency", "allow", "--command",
                      f"until [ -e {gate} ]; do sleep 0.1; done; exit 5")
-            node.ctl("add", "short", "--manual", "--command", "sleep 0.5; echo said; exit 6")
+            stopped = node.folder / "stopped"
+            node.ctl("add", "short", "--manual", "--command",
+                     f"until [ -e {stopped} ]; do sleep 0.1; done; echo said; exit 6")
             waits, short = node.run_job("waits"), node.run_job("short")
             pid = node.wait_running(waits)["pid"]
             node.wait_running(short)
             self.assertEqual(node.stop(), 0)
             self.assertTrue(is_alive(pid))
+            stopped.touch()
             one_node.wait_until(lambda: not one_node.processes(["echo said; exit 6"]), 30,
                                 "the short job ends without an agent")
             node.start()
