@@ -141,7 +141,16 @@ Status Agent::open_store(const std::string& boot_id) {
   outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,
                                                  options_.own_user.empty(), options_.writes_syslog},
                                      state_, *host_);
+  output_log_ = std::make_unique<OutputLog>(host_->files());
   return {};
+}
+
+void Agent::retune(const Tunables& tunables) {
+  static_cast<Tunables&>(options_) = tunables;
+  host_->set_output_limit(tunables.output_bytes_max);
+  fleet_->set_capacity(tunables.max_running);
+  scheduler_->set_capacity(tunables.max_running);
+  outbox_->set_sendmail(tunables.sendmail);
 }
 
 Status Agent::open_mesh() {
@@ -214,8 +223,10 @@ Status Agent::open_replica(store::Loaded& loaded) {
   log_ = std::make_unique<Replica>(*store_, state_, *fleet_,
                                    [this](const planner::Order& order) { on_order(order); });
   log_->on_pruned([this](const std::vector<std::int64_t>& runs) {
-    for (const std::int64_t run_id : runs)
+    for (const std::int64_t run_id : runs) {
       host_->remove_output(run_id);
+      output_keeper_.forget(run_id);
+    }
   });
   fleet_->set_replica(*log_);
   fleet_->refresh_peers();

@@ -23,6 +23,8 @@
 #include "agent/layout.h"
 #include "agent/operations.h"
 #include "agent/outbox.h"
+#include "agent/output_keeper.h"
+#include "agent/output_log.h"
 #include "agent/replica.h"
 #include "agent/scheduler.h"
 #include "base/unique_fd.h"
@@ -36,7 +38,18 @@
 
 namespace distcron::agent {
 
-struct AgentOptions {
+/// What can change while the agent runs.
+struct Tunables {
+  std::string sendmail;
+  std::int64_t max_running = 4096;
+  std::int64_t output_bytes_max = 8LL << 20;
+  std::int64_t keep_runs = 200;
+  Seconds keep_age{30 * 86'400};
+  std::int64_t keep_bytes = 2LL << 30;
+  bool logs_output = false;
+};
+
+struct AgentOptions : Tunables {
   Layout layout;
   KeyRing keys;
   std::vector<std::string> control_listen;
@@ -54,11 +67,6 @@ struct AgentOptions {
   WallTime released{};   ///< Of this version: no honest clock is earlier.
   std::string own_user;  ///< Not root: the only user of jobs.
   std::string default_user;
-  std::string sendmail;
-  std::int64_t max_running = 4096;
-  std::int64_t output_bytes_max = 8LL << 20;
-  std::int64_t keep_runs = 200;
-  Seconds keep_age{30 * 86'400};
   CrontabFiles crontabs;
   bool watches_crontabs = false;
   bool is_ephemeral = false;
@@ -107,6 +115,9 @@ class Agent {
 
   /// Called on SIGHUP.
   void on_reload(std::function<void()> call) { on_reload_ = std::move(call); }
+
+  /// From now on it works with these.
+  void retune(const Tunables& tunables);
 
   /// What the disk said, after ExitCause::kDiskError.
   [[nodiscard]] const std::string& fatal() const { return fatal_; }
@@ -157,7 +168,10 @@ class Agent {
   void on_role();
   [[nodiscard]] bool schedules() const;
   void on_order(const planner::Order& order);
+  void log_output(process::RunKey key, const std::string& job);
   void retain();
+  /// Output on this host: what is beyond the limit goes, what has ended is copied to the log.
+  void tend_output();
   void notify_status();
   void end_jobs();
   [[nodiscard]] model::TextList warnings() const;
@@ -180,6 +194,8 @@ class Agent {
   std::unique_ptr<Host> host_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Outbox> outbox_;
+  OutputKeeper output_keeper_;
+  std::unique_ptr<OutputLog> output_log_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<CrontabWatch> crontabs_;
   std::unique_ptr<Joining> joining_;
@@ -191,6 +207,8 @@ class Agent {
   UniqueFd signal_fd_;
   std::int64_t seen_applied_ = 0;
   MonoTime next_retain_{};
+  MonoTime next_output_{};
+  bool has_listed_output_ = false;
   MonoTime next_status_{};
   bool is_ready_ = false;
   bool is_introduced_ = false;
@@ -199,7 +217,6 @@ class Agent {
   bool may_lead_ = true;
   bool makes_new_cluster_ = false;  ///< Of a restored backup.
   bool disk_failed_ = false;
-  int stop_signals_ = 0;
   std::string fatal_;
   std::optional<Error> refusal_;  ///< Why run() cannot go on.
   std::function<void()> on_ready_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/daemon.h"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +10,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include <poll.h>
 #include <sys/resource.h>
@@ -31,6 +35,11 @@ constexpr WallTime kReleased = wall_from_seconds(DISTCRON_RELEASED);
 
 constexpr Seconds kIdle{10};  // an executor without agent and runs ends after this
 constexpr Seconds kIdleEphemeral{1};
+
+/// Settings that SIGHUP changes: those that Tunables holds, and the level of the log.
+constexpr std::array<std::string_view, 8> kTunableKeys = {
+    "log.level",        "exec.max_running",  "output.max_bytes", "output.keep.age",
+    "output.keep.runs", "output.keep.bytes", "output.journal",   "mail.sendmail"};
 
 int exit_of(ErrorCode code) {
   switch (code) {
@@ -151,6 +160,8 @@ AgentOptions options_of(const config::LoadedSettings& loaded, const DaemonArgume
   options.output_bytes_max = settings.output.max_bytes.count;
   options.keep_runs = settings.output.keep_runs;
   options.keep_age = std::chrono::duration_cast<Seconds>(settings.output.keep_age);
+  options.keep_bytes = settings.output.keep_bytes.count;
+  options.logs_output = settings.output.journal;
   options.crontabs.dialect = settings.crontab.dialect;
   options.crontabs.system_table = settings.crontab.system_table;
   options.crontabs.system_dir = settings.crontab.system_dir;
@@ -178,11 +189,49 @@ JoinPlan join_plan_of(const AgentOptions& options, const Layout& layout,
   return plan;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words)
+    text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// SIGHUP: what can change while the agent runs does, and the log says what cannot.
+void reload(Agent& agent, const DaemonArguments& arguments, config::Settings& settings,
+            AgentOptions& options) {
+  if (arguments.is_ephemeral) return log_info("config", "reload: an ephemeral agent reads no file");
+  const auto fresh = read_config(arguments, {});
+  if (!fresh.problems.empty()) {
+    log_error("config", "reload refused, nothing changed: " + problem_texts(fresh));
+    return;
+  }
+  std::vector<std::string> taken;
+  std::vector<std::string> waiting;
+  for (const std::string& key : config::changed_settings(settings, fresh.settings)) {
+    const bool is_tunable =
+        std::find(kTunableKeys.begin(), kTunableKeys.end(), key) != kTunableKeys.end();
+    (is_tunable ? taken : waiting).push_back(key);
+  }
+  set_log_level(fresh.settings.log.level);
+  static_cast<Tunables&>(options) = options_of(fresh, arguments);
+  agent.retune(options);
+  log_info("config", "reloaded: " + (taken.empty() ? "nothing has changed" : joined(taken)));
+  if (!waiting.empty()) {
+    log_warning("config", "changed, and taken only by a restart: " + joined(waiting));
+  }
+  // What waits for a restart is told again with the next reload.
+  settings.log.level = fresh.settings.log.level;
+  settings.exec.max_running = fresh.settings.exec.max_running;
+  settings.output = fresh.settings.output;
+  settings.mail = fresh.settings.mail;
+}
+
 /// One life of the agent, under one identity. kRestart: make it anew.
-Result<ExitCause> live(AgentOptions options, const DaemonArguments& arguments, std::string& fatal) {
+Result<ExitCause> live(AgentOptions& options, const DaemonArguments& arguments,
+                       config::Settings& settings, std::string& fatal) {
   SystemClock clock;
   SystemRandom random;
-  DC_TRY(const std::unique_ptr<Agent> agent, Agent::make(std::move(options), clock, random));
+  DC_TRY(const std::unique_ptr<Agent> agent, Agent::make(options, clock, random));
   Agent& running = *agent;
   running.on_ready([&running, &arguments] {
     log_info("agent", "ready node=" + running.node_name() + " endpoint=" + running.endpoint());
@@ -191,26 +240,20 @@ Result<ExitCause> live(AgentOptions options, const DaemonArguments& arguments, s
                 running.admin_key_file().c_str());
     std::fflush(stdout);
   });
-  running.on_reload([&arguments] {
-    const auto fresh = read_config(arguments, {});
-    if (!fresh.problems.empty()) {
-      log_error("config", "reload refused, nothing changed: " + problem_texts(fresh));
-      return;
-    }
-    set_log_level(fresh.settings.log.level);
-    log_info("config",
-             "reloaded log.level=" + std::string(model::name_of(fresh.settings.log.level)));
+  running.on_reload([&running, &arguments, &settings, &options] {
+    reload(running, arguments, settings, options);
   });
   auto cause = running.run();
   fatal = running.fatal();
   return cause;
 }
 
-int serve(const AgentOptions& options, const DaemonArguments& arguments) {
+int serve(const AgentOptions& options, const DaemonArguments& arguments,
+          config::Settings settings) {
   AgentOptions current = options;
   while (true) {
     std::string fatal;
-    const auto cause = live(current, arguments, fatal);
+    const auto cause = live(current, arguments, settings, fatal);
     if (!cause) {
       const ErrorCode code = cause.error().code;
       const bool locked = cause.error().message.find("another agent") != std::string::npos;
@@ -273,7 +316,7 @@ int start(const DaemonArguments& arguments, const config::LoadedSettings& loaded
   }
   options.layout = *layout;
   options.keys = ring;
-  return serve(options, arguments);
+  return serve(options, arguments, settings);
 }
 
 }  // namespace

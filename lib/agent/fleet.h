@@ -85,6 +85,9 @@ class Fleet final : public Link {
   /// What the planner may count on. Only where the scheduler is.
   [[nodiscard]] std::vector<planner::HostSituation> situations(const Now& now) const;
 
+  /// How many runs this agent may have alive.
+  void set_capacity(std::int64_t capacity) { facts_.capacity = capacity; }
+
   /// True once after a host became alive or silent, or its clock or capacity changed.
   [[nodiscard]] bool take_hosts_changed() { return std::exchange(hosts_changed_, false); }
 

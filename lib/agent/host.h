@@ -90,9 +90,14 @@ class Host {
   /// The state was replaced as a whole: compares its notes with it anew.
   void start_over() { lose_executor(); }
 
+  /// Of what starts from now on.
+  void set_output_limit(std::int64_t bytes) { facts_.output_bytes_max = bytes; }
+
   /// Ends every live attempt (the end of an ephemeral agent).
   void kill_all();
-  /// Deletes the kept output of a run whose row is gone.
+  /// Output of all attempts of a run that lies here.
+  [[nodiscard]] std::int64_t kept_bytes(std::int64_t run_id) const;
+  /// Deletes the kept output of a run.
   void remove_output(std::int64_t run_id);
 
  private:

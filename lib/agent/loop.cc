@@ -23,6 +23,7 @@ namespace {
 constexpr int kMessagesPerTurn = 256;
 constexpr Millis kIdleMax{5'000};  // wake at least this often: watchdog, retention
 constexpr Seconds kRetainEvery{60};
+constexpr Millis kOutputPause{20};  // between two pieces of work on output
 constexpr Seconds kStatusEvery{5};
 constexpr std::int64_t kPrunePerTurn = 1'000;
 constexpr Seconds kEphemeralGrace{5};  // for jobs to die when an ephemeral agent ends
@@ -45,6 +46,18 @@ void watch_clock(int fd) {
   spec.it_value.tv_sec = now.tv_sec + 365 * 86'400;
   static_cast<void>(
       ::timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, nullptr));
+}
+
+/// The next SIGTERM or SIGINT ends the process at once: whoever sends a second one does not want to
+/// wait for the disk, or for the jobs of an ephemeral agent.
+void let_signals_end() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signum : {SIGTERM, SIGINT}) {
+    ::signal(signum, SIG_DFL);
+    sigaddset(&set, signum);
+  }
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 void drain_counter(int fd) {
@@ -73,6 +86,7 @@ Result<ExitCause> Agent::run() {
     if (restarts_) break;
   }
   if (!restarts_) static_cast<void>(::sd_notify(0, "STOPPING=1"));
+  if (!restarts_) let_signals_end();
   if (options_.is_ephemeral && !restarts_) end_jobs();
   store_->stop();
   return restarts_ ? ExitCause::kRestart : ExitCause::kSignal;
@@ -107,6 +121,7 @@ void Agent::turn() {
   if (schedules()) scheduler_->turn(now_, clock_guard_.is_trusted());
   host_->propose_reports(now_);
   retain();
+  tend_output();
   log_->flush();
   notify_status();
 }
@@ -160,6 +175,7 @@ void Agent::arm_timer() {
   sooner(log_->next_timer());
   sooner(fleet_->next_timer());
   if (crontabs_) sooner(crontabs_->next_timer());
+  if (output_keeper_.has_work() || output_log_->has_work()) sooner(next_output_);
   if (next) arm(timer_fd_.get(), *next);
 }
 
@@ -175,7 +191,6 @@ void Agent::on_signals() {
     const int signum = static_cast<int>(info.ssi_signo);
     if (signum == SIGTERM || signum == SIGINT) {
       stops_ = true;
-      ++stop_signals_;
     } else if (signum == SIGHUP) {
       if (on_reload_) on_reload_();
     }
@@ -289,7 +304,23 @@ void Agent::on_order(const planner::Order& order) {
     const bool tells = node_id == identity_.node_id || (node_id == 0 && log_->is_scheduler());
     if (outbox_ && tells) outbox_->on_final(final_run->run);
     if (operations_) operations_->on_final(final_run->run);
+    output_keeper_.add(final_run->run.run_id);
+    if (node_id == identity_.node_id) {
+      log_output(process::RunKey{final_run->run.run_id, final_run->run.attempt},
+                 final_run->run.job);
+    }
   }
+  const auto* ended = std::get_if<planner::EndCommitted>(&order);
+  if (ended != nullptr && ended->node_id == identity_.node_id) {
+    // Its run lives on: another attempt follows.
+    const model::Run* run = state_.find_live_run(ended->run_id);
+    if (run != nullptr) log_output(process::RunKey{ended->run_id, ended->attempt}, run->job);
+  }
+}
+
+/// Of an attempt that has just ended here.
+void Agent::log_output(process::RunKey key, const std::string& job) {
+  if (options_.logs_output && output_log_ && key.attempt > 0) output_log_->add(key, job);
 }
 
 void Agent::retain() {
@@ -309,6 +340,25 @@ void Agent::retain() {
           std::move(entry), [](const planner::Applied&) {}, Patience::kThisTerm);
     };
   });
+}
+
+void Agent::tend_output() {
+  if (now_.mono < next_output_) return;
+  next_output_ = now_.mono + kOutputPause;
+  if (!host_->has_executor()) return;
+  if (!has_listed_output_) {
+    has_listed_output_ = true;
+    if (const auto runs = host_->files().list_runs()) {
+      for (const std::int64_t run_id : *runs)
+        output_keeper_.add(run_id);
+    }
+  }
+  output_log_->step();
+  const std::vector<std::int64_t> surplus = output_keeper_.step(
+      options_.keep_bytes, [this](std::int64_t run_id) { return host_->kept_bytes(run_id); },
+      [this](std::int64_t run_id) { return state_.find_live_run(run_id) != nullptr; });
+  for (const std::int64_t run_id : surplus)
+    host_->remove_output(run_id);
 }
 
 void Agent::notify_status() {

@@ -83,6 +83,10 @@ bool Operations::try_logs(const Call& call, const wire::LogsRequest& request, co
     return true;
   }
   reply.dropped = chunk->dropped;
+  // Removed to keep within output.keep.bytes: say so instead of showing an empty output.
+  const bool is_gone = over && attempt == run.attempt && run.output_bytes > 0 &&
+                       chunk->end_offset == 0 && host_.kept_bytes(run.run_id) == 0;
+  if (is_gone) reply.dropped = run.output_bytes;
   reply.next_offset = std::max(chunk->next_offset, offset);
   reply.offset = reply.next_offset - static_cast<std::int64_t>(chunk->bytes.size());
   reply.end = over && (chunk->at_end || attempt == 0);

@@ -26,6 +26,8 @@ class Outbox {
 
   void on_final(const model::Run& run);
 
+  void set_sendmail(const std::string& path) { facts_.sendmail = path; }
+
   /// A sentence for `cluster status` when mail could not be sent; empty otherwise.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
 

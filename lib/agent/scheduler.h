@@ -22,6 +22,11 @@ class Scheduler {
   Scheduler(planner::State& state, Replica& log, std::int64_t capacity, Situations situations)
       : state_(state), log_(log), capacity_(capacity), situations_(std::move(situations)) {}
 
+  void set_capacity(std::int64_t capacity) {
+    capacity_ = capacity;
+    wake();
+  }
+
   /// Something was applied or the clock jumped: look again this turn.
   void wake() { look_ = true; }
 

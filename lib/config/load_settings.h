@@ -67,6 +67,10 @@ void resolve_defaults(LoadedSettings& loaded, const HostFacts& facts);
 /// from.
 [[nodiscard]] std::string format_settings(const LoadedSettings& loaded, bool show_origin);
 
+/// The keys of which the values differ, in the order of visit_fields.
+[[nodiscard]] std::vector<std::string> changed_settings(const Settings& before,
+                                                        const Settings& after);
+
 /// The reference file: every key with its help, commented out at its default.
 [[nodiscard]] std::string format_default_settings();
 

@@ -134,6 +134,19 @@ std::string format_settings(const LoadedSettings& loaded, bool show_origin) {
   return out;
 }
 
+std::vector<std::string> changed_settings(const Settings& before, const Settings& after) {
+  std::vector<std::string> values;
+  for_each_key(before, [&values](std::string_view, std::string_view, const model::Field&,
+                                 const auto& member) { values.push_back(value_text(member)); });
+  std::vector<std::string> changed;
+  std::size_t index = 0;
+  for_each_key(after, [&](std::string_view, std::string_view, const model::Field& field,
+                          const auto& member) {
+    if (value_text(member) != values[index++]) changed.emplace_back(field.key);
+  });
+  return changed;
+}
+
 std::string format_default_settings() {
   std::string out =
       "# distcrond.toml - settings of one agent. Everything is optional: left alone, it is a\n"

@@ -36,6 +36,16 @@ class SyslogTest(unittest.TestCase):
                 self.assertRegex(lines[0], r"distcrond(\[\d+\])?: run ")
                 self.assertEqual(len(self.host.log_lines(f"job={name} ")), 1)
 
+    def test_output_is_copied_where_that_is_wanted(self):
+        with one_node.OneNode(sets=["output.journal=true"]) as node:
+            node.ctl("add", "talks", "--manual", "--command",
+                     "echo first line; echo second >&2; printf 'no end'; exit 3")
+            run = node.run_job("talks")
+            node.wait(run)
+            for text in ("first line", "second", "no end"):
+                (line,) = self.lines(f"output job=talks run={run} attempt=1 stdout: {text}")
+                self.assertRegex(line, r"distcrond(\[\d+\])?: output ")
+
     def test_a_line_that_cronie_keeps_quiet_has_none(self):
         table = self.host.folder / "table"
         table.write_text("-* * * * * root true\n* * * * * root :\n", encoding="utf-8")
