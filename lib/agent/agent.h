@@ -145,6 +145,7 @@ class Agent {
   [[nodiscard]] Status open_replica(store::Loaded& loaded);
   void load_state(store::Loaded& loaded);
   void introduce();
+  void introduce_node();
   [[nodiscard]] model::PutNode describe_node() const;
   [[nodiscard]] wire::HostState own_state() const;
   void put_key(std::string name, const std::string& public_key, model::Role role);

@@ -93,13 +93,7 @@ void Agent::introduce() {
     put_key("admin", options_.keys.admin_public_key, model::Role::kAdmin);
     put_key("operator", options_.keys.operator_public_key, model::Role::kOperator);
   }
-  propose(describe_node(), [this](const planner::Applied& applied) {
-    if (applied.status) {
-      is_introduced_ = true;
-    } else {
-      stop_for(applied.status.error());
-    }
-  });
+  introduce_node();
   if (!identity_.is_forced) return;
   model::RaiseIncarnation raise;
   raise.incarnation = identity_.incarnation;
@@ -118,6 +112,23 @@ void Agent::introduce() {
     }
     static_cast<void>(store::remove_file(options_.layout.storage_dir + "/as-new"));
     scheduler_->wake();
+  });
+}
+
+/// Until it is stored: a disk that is full now has room again some day.
+void Agent::introduce_node() {
+  model::Entry entry;
+  entry.at = now_.wall;
+  entry.actor = "host:" + options_.node_name;
+  entry.command = describe_node();
+  log_->propose(std::move(entry), [this](const planner::Applied& applied) {
+    if (applied.status) {
+      is_introduced_ = true;
+    } else if (applied.status.error().code == ErrorCode::kUnavailable) {
+      introduce_node();
+    } else {
+      stop_for(applied.status.error());
+    }
   });
 }
 

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace distcron::agent {
 
 namespace {
@@ -89,6 +91,7 @@ void Host::accept(const planner::ClaimOrder& order, const Now& now) {
   put.boot_id = facts_.boot_id;
   put.bytes = std::to_string(epoch_micros(order.start_at));
   journal_[key] = put;
+  if (mutant("start-unaccepted")) arm(key);
   log_.journal(put, [this, key](const Status& status) {
     const auto found = tasks_.find(key);
     if (found == tasks_.end() || found->second.phase != Phase::kAccepting) return;
@@ -124,6 +127,13 @@ void Host::revoke(const planner::RevokeOrder& order) {
     return;
   }
   Task& task = found->second;
+  if (mutant("revoke-says-only")) {
+    model::HostReport unstarted;
+    unstarted.kind = model::ReportKind::kUnstarted;
+    unstarted.run_id = key.run_id;
+    unstarted.attempt = key.attempt;
+    return report(std::move(unstarted));
+  }
   if (task.phase == Phase::kAccepting || task.phase == Phase::kArmed) {
     task.phase = Phase::kRevoking;
     tombstone(key, order.reason, {});
@@ -174,25 +184,6 @@ void Host::forget(process::RunKey key) {
   if (exec_) static_cast<void>(exec_->ack(key));
 }
 
-void Host::kill_all() {
-  std::erase_if(tasks_, [](const auto& item) {
-    return item.second.phase == Phase::kArmed || item.second.phase == Phase::kAccepting;
-  });
-  for (auto& [key, task] : tasks_) {
-    constexpr std::int64_t kGraceMs = 1'000;
-    if (exec_) static_cast<void>(exec_->kill(key, 0, kGraceMs));
-  }
-}
-
-void Host::remove_output(std::int64_t run_id) {
-  if (!exec_) return;
-  const auto attempts = ports_.files->list_attempts(run_id);
-  if (!attempts) return;
-  for (const std::int32_t attempt : *attempts) {
-    static_cast<void>(exec_->remove(process::RunKey{run_id, attempt}));
-  }
-}
-
 // --- time --------------------------------------------------------------------------------------
 
 std::optional<MonoTime> Host::next_timer() const {
@@ -206,6 +197,11 @@ std::optional<MonoTime> Host::next_timer() const {
 
 void Host::on_timer(const Now& now) {
   if (!exec_ && now.mono >= next_connect_) connect(now);
+  // After a restart the state may be behind what this host was told and has answered.
+  if (exec_ && !inventory_asked_ && (log_.is_caught_up() || mutant("start-behind"))) {
+    inventory_asked_ = true;
+    if (!exec_->inventory()) lose_executor();
+  }
   if (retry_at_ && now.mono >= *retry_at_) {
     retry_at_.reset();
     for (const Tombstone& again : std::exchange(retry_tombstones_, {})) {
@@ -241,13 +237,14 @@ void Host::start(process::RunKey key, Task& task, const Now& now) {
                              live->node_id == facts_.node_id &&
                              live->state == model::RunState::kDispatched;
   if (!still_claimed) return;  // a revocation is on its way
-  if (now.mono > task.start_by) {
+  if (now.mono > task.start_by && !mutant("start-late")) {
     task.phase = Phase::kRevoking;
     tombstone(key, model::Reason::kTooLate, "the host came to it too late");
     return;
   }
   process::SpawnPlan plan = make_plan(*task.spec, task.run, facts_);
   plan.start_by_boottime_us = task.start_by.time_since_epoch().count();
+  if (mutant("start-late")) plan.start_by_boottime_us = 0;
   task.phase = Phase::kSpawning;
   if (Status sent = exec_->spawn(plan); !sent) {
     if (sent.error().code == ErrorCode::kInvalid) {
@@ -270,8 +267,8 @@ void Host::connect(const Now& now) {
   }
   exec_ = std::move(*client);
   recovered_ = false;
+  inventory_asked_ = false;
   seen_.clear();
-  if (!exec_->inventory()) lose_executor();
 }
 
 void Host::lose_executor() {
@@ -389,7 +386,7 @@ void Host::want_earlier_kill(Task& task) {
 }
 
 void Host::on_refused(const process::ExecRefused& refused) {
-  if (refused.reason == process::RefuseReason::kDuplicate) {
+  if (refused.reason == process::RefuseReason::kDuplicate && !mutant("duplicate-is-refusal")) {
     if (exec_) static_cast<void>(exec_->inventory());
     return;
   }
@@ -454,6 +451,7 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
     return;
   }
   report(ended_report(ended.key, *live, *record, spec));
+  if (mutant("end-dropped-early") && exec_) static_cast<void>(exec_->remove(ended.key));
 }
 
 // --- reports -------------------------------------------------------------------------------------

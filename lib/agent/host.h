@@ -162,6 +162,7 @@ class Host {
   std::unique_ptr<process::ExecPort> exec_;
   std::optional<process::ExecHello> hello_;
   MonoTime next_connect_{};
+  bool inventory_asked_ = false;
   bool recovered_ = false;          ///< The inventory of this connection is complete.
   std::set<process::RunKey> seen_;  ///< Named by the inventory under way.
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // After a restart of agent or executor: compares the applied state, the journal of accepted
 // attempts and the executor's inventory, and reports what each says of a run (RELIABILITY.md 3.4
-// in code). Nothing that may have run is ever started again here.
+// in code). Nothing that may have run is ever started again here. And what is removed at the end.
 #include <algorithm>
 #include <charconv>
 
 #include "agent/host.h"
+#include "base/mutant.h"
 
 namespace distcron::agent {
 
@@ -132,28 +133,28 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   }
   const auto note = journal_.find(key);
   const bool noted = note != journal_.end();
-  if (noted && note->second.kind == store::JournalKind::kTombstone) {
+  if (noted && note->second.kind == store::JournalKind::kTombstone &&
+      !mutant("tombstone-forgotten")) {
     // The reason of the revocation is in the row; without one the host itself refused the start.
     const bool revoked = run.reason != model::Reason::kNone;
     tombstone(key, revoked ? run.reason : model::Reason::kHostCrash, {});
     return;
   }
-  const bool this_boot = noted && note->second.boot_id == facts_.boot_id;
+  const bool this_boot =
+      noted && (note->second.boot_id == facts_.boot_id || mutant("boot-unchecked"));
   if (run.state == model::RunState::kDispatched && task == tasks_.end()) {
-    if (run.reason != model::Reason::kNone) {
+    const WallTime start_at =
+        noted ? wall_from_micros(to_number(note->second.bytes)) : run.scheduled_at;
+    // Of an attempt of this boot the executor would know; one of an earlier boot may have run.
+    // Even when its time seems to come only now: then this host's clock went back.
+    const bool never_started = !noted || this_boot;
+    if (run.reason != model::Reason::kNone && (never_started || mutant("revoked-has-not-run"))) {
       tombstone(key, run.reason, {});  // revoked before the restart: the order is repeated
       return;
     }
-    const WallTime start_at =
-        noted ? wall_from_micros(to_number(note->second.bytes)) : run.scheduled_at;
-    if (!noted || this_boot) {
-      // Not in the executor's journal of this boot, so it never started: go on with the claim.
+    if (never_started) {  // go on with the claim
       journal_.erase(key);
       accept(planner::ClaimOrder{run, start_at}, now);
-      return;
-    }
-    if (start_at > now.wall) {
-      tombstone(key, model::Reason::kHostCrash, "accepted in an earlier boot");
       return;
     }
   }
@@ -166,6 +167,25 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   gone.ended_at = now.wall;
   if (task != tasks_.end()) task->second.phase = Phase::kEnded;
   report(std::move(gone));
+}
+
+void Host::kill_all() {
+  std::erase_if(tasks_, [](const auto& item) {
+    return item.second.phase == Phase::kArmed || item.second.phase == Phase::kAccepting;
+  });
+  for (auto& [key, task] : tasks_) {
+    constexpr std::int64_t kGraceMs = 1'000;
+    if (exec_) static_cast<void>(exec_->kill(key, 0, kGraceMs));
+  }
+}
+
+void Host::remove_output(std::int64_t run_id) {
+  if (!exec_) return;
+  const auto attempts = ports_.files->list_attempts(run_id);
+  if (!attempts) return;
+  for (const std::int32_t attempt : *attempts) {
+    static_cast<void>(exec_->remove(process::RunKey{run_id, attempt}));
+  }
 }
 
 }  // namespace distcron::agent

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/mutant.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
@@ -46,6 +47,7 @@ Status Replica::start(const consensus::Settings& settings, consensus::Stored sto
   now_ = now;
   settings_ = settings;
   last_applied_ = stored.applied;
+  kept_index_ = stored.entries.empty() ? stored.base_index : stored.entries.back().index;
   DC_TRY(raft_, consensus::Raft::make(settings, std::move(stored), dice, now.mono));
   step(consensus::Tick{});
   return {};
@@ -165,7 +167,12 @@ void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,
     return;
   }
   if (*index <= last_applied_) {
-    refuse(proposal, unconfirmed_change("the answer of the scheduler came late"));
+    // Applied, or overwritten: the host's own are said again, which is safe.
+    if (proposal.patience == Patience::kForever) {
+      waiting_.push_back(std::move(proposal));
+    } else {
+      refuse(proposal, unconfirmed_change("the answer of the scheduler came late"));
+    }
     return;
   }
   proposal.term = term;
@@ -393,6 +400,10 @@ void Replica::flush() {
     batch.journal.push_back(note.put);
   batch.dropped = flying_drops_;
   in_flight_ = true;
+  if (mutant("send-before-durable")) {
+    for (const consensus::Message& message : std::exchange(flying_messages_, {}))
+      link_.send(message);
+  }
   store_.post(std::move(batch));
 }
 

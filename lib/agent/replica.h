@@ -7,6 +7,7 @@
 // Proposals made on a host that does not lead go to the one that does. Loop thread only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -103,12 +104,17 @@ class Replica {
 
   [[nodiscard]] bool is_scheduler() const { return raft_->is_scheduler(); }
 
-  /// The only member of its cluster.
-  [[nodiscard]] bool is_alone() const;
+  [[nodiscard]] bool is_alone() const;  ///< The only member of its cluster.
 
   [[nodiscard]] bool is_idle() const { return !in_flight_ && waiting_.empty() && placed_.empty(); }
 
   [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
+
+  /// The state holds all that the log held at the start: before, it may show what is over as
+  /// claimed.
+  [[nodiscard]] bool is_caught_up() const {
+    return last_applied_ >= std::min(kept_index_, raft_->last_index());
+  }
 
   [[nodiscard]] std::int64_t term() const { return raft_->term(); }
 
@@ -227,6 +233,7 @@ class Replica {
   std::optional<MonoTime> no_quorum_since_;
   std::optional<MonoTime> disk_again_;  ///< While it is full: when to try again.
   std::int64_t last_applied_ = 0;
+  std::int64_t kept_index_ = 0;  ///< Of the last entry, at the start.
   std::int64_t newer_incarnation_ = 0;
   bool role_changed_ = false;
   Status health_;

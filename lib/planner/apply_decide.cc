@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "planner/applier.h"
 
 namespace distcron::planner {
@@ -39,9 +40,10 @@ std::string slot_of(StateData& state, const Decision& decision) {
 bool is_place_free(StateData& state, const Job& job, const std::string& slot) {
   for (const std::int64_t id : state.run_ids_of(job.uid)) {
     const model::Run& run = state.live(id)->run;
+    if (mutant("dispatched-not-counted") && run.state == RunState::kDispatched) continue;
     if (is_busy(run.state) && slot_name(run.origin, run.scheduled_at) != slot) return false;
   }
-  return state.hold_of(job.uid) == 0;
+  return state.hold_of(job.uid) == 0 || mutant("hold-ignored");
 }
 
 }  // namespace
@@ -129,7 +131,7 @@ Status Applier::run(const model::Decide& command) {
     if (!turns.at(decision.job_uid).is_stale) decide(decision, command.term);
   }
   for (const model::CursorMove& move : command.cursors) {
-    if (!turns.at(move.job_uid).is_stale) move_cursor(move);
+    if (!turns.at(move.job_uid).is_stale && !mutant("cursor-stays")) move_cursor(move);
   }
   for (const std::string& name : command.enable_again) {
     JobEntry* entry = state_.job(name);

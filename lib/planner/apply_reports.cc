@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "planner/applier.h"
 
 namespace distcron::planner {
@@ -56,8 +57,10 @@ void Applier::take(const HostReport& report, std::int64_t node_id) {
   LiveRun* live = state_.live(report.run_id);
   const bool is_end = report.kind != ReportKind::kStarted;
   if (live != nullptr && report.attempt > live->run.attempt) return;  // never given to anybody
-  const bool is_current = live != nullptr && report.attempt == live->run.attempt &&
-                          node_id == live->run.node_id && is_busy(live->run.state);
+  const bool is_same = live != nullptr && report.attempt == live->run.attempt &&
+                       node_id == live->run.node_id && is_busy(live->run.state);
+  const bool is_current =
+      is_same || (mutant("attempt-unchecked") && live != nullptr && is_busy(live->run.state));
   const auto hold = state_.holds.find(report.run_id);
   const bool frees = is_end && hold != state_.holds.end() && hold->second.node_id == node_id &&
                      report.attempt >= hold->second.attempt;
@@ -143,6 +146,7 @@ bool Applier::wants_retry(const model::Run& run, const HostReport& report) const
     return run.attempt < std::max(kVanishedStartsMax, spec.retry_max + 1);
   }
   // At most once: what may have happened does not happen again.
+  if (mutant("retry-unknown") && is_lost) return run.attempt < kVanishedStartsMax;
   if (report.outcome == RunState::kUnknown || report.outcome == RunState::kLost) return false;
   return run.starts <= spec.retry_max;
 }

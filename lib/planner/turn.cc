@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace distcron::planner {
 
 using model::Action;
@@ -281,6 +283,7 @@ Turn::Overlap Turn::overlap_of(const Candidate& candidate, const Job& job) const
   }
   for (const std::int64_t id : state_.run_ids_of(job.uid)) {
     const model::Run& other = state_.runs.at(id).run;
+    if (mutant("dispatched-not-counted") && other.state == RunState::kDispatched) continue;
     if (id == candidate.key.run_id || gone_.contains(id)) continue;
     if (own != state_.runs.end() && is_same_slot(other, own->second.run)) continue;
     if (other.state == RunState::kQueued) ++overlap.waiting;
@@ -293,7 +296,7 @@ Turn::Overlap Turn::overlap_of(const Candidate& candidate, const Job& job) const
     overlap.text = "run " + std::to_string(id) + " is " + std::string(model::name_of(other.state));
     if (since) overlap.text += " since " + utc_text(*since);
   }
-  const std::int64_t held = state_.hold_of(job.uid);
+  const std::int64_t held = mutant("hold-ignored") ? 0 : state_.hold_of(job.uid);
   if (held != 0 && !overlap.is_blocked) {
     overlap.is_blocked = true;
     overlap.holder = held;

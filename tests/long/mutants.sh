@@ -1,31 +1,34 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Every seeded bug of the core must be found by the simulator within 10,000 seeds; a bug that is
-# not found means that the simulator is too kind. DISTCRON_BIN: folder of distcron-sim.
-# usage: mutants.sh [--seeds N] [--seconds T] [NAME ...]
+# Every seeded bug of the core, or with --fleet of agent and planner, must be found by the simulator
+# within 10,000 seeds; a bug that is not found means that the simulator is too kind. DISTCRON_BIN:
+# folder of distcron-sim.
+# usage: mutants.sh [--fleet] [--seeds N] [--seconds T] [NAME ...]
 set -euo pipefail
 
 sim=${DISTCRON_BIN:?"DISTCRON_BIN names no folder"}/distcron-sim
 seeds=10000
 seconds=10
+world=()
 names=()
 while [ $# -gt 0 ]; do
   case "$1" in
+    --fleet) world=(--fleet); seconds=60 ;;
     --seeds) seeds=${2:?}; shift ;;
     --seconds) seconds=${2:?}; shift ;;
     *) names+=("$1") ;;
   esac
   shift
 done
-if [ ${#names[@]} -eq 0 ]; then mapfile -t names < <("$sim" --list-mutants); fi
+if [ ${#names[@]} -eq 0 ]; then mapfile -t names < <("$sim" "${world[@]}" --list-mutants); fi
 
 survived=0
 printf '%-24s %8s  %s\n' mutant seeds found
 for name in "${names[@]}"; do
   rc=0
-  out=$("$sim" --mutant "$name" --seeds "$seeds" --seconds "$seconds" --jobs "$(nproc)" --stop \
+  out=$("$sim" "${world[@]}" --mutant "$name" --seeds "$seeds" --seconds "$seconds" --jobs "$(nproc)" --stop \
     --no-shrink) || rc=$?
-  ran=$(sed -n 's/^distcron-sim: seeds=\([0-9]*\) .*/\1/p' <<<"$out")
+  ran=$(sed -n 's/^distcron-sim: .*seeds=\([0-9]*\) .*/\1/p' <<<"$out")
   case "$rc" in
     0)
       survived=$((survived + 1))

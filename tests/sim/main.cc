@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "sim/fleet_main.h"
 #include "sim/mutants.h"
 #include "sim/shrink.h"
 #include "sim/world.h"
@@ -29,7 +30,7 @@ using distcron::sim::World;
 constexpr std::string_view kUsage =
     "usage: distcron-sim [--seeds N] [--first S] [--seconds T] [--jobs N] [--mutant NAME]\n"
     "                    [--trace] [--stop] [--no-shrink] [--scenario FILE] [--print]\n"
-    "                    [--marks N] [--list-mutants]\n"
+    "                    [--marks N] [--list-mutants] [--fleet [--outcomes]]\n"
     "  --seeds N        this many seeds (1)\n"
     "  --first S        the first of them (1)\n"
     "  --seconds T      of simulated time before the liveness phase (120)\n"
@@ -41,12 +42,14 @@ constexpr std::string_view kUsage =
     "  --scenario FILE  run this instead of seeds\n"
     "  --marks N        print how often each situation was reached; fail if one was less than N "
     "times\n"
-    "  --print          print the scripts of the seeds; run nothing\n";
+    "  --print          print the scripts of the seeds; run nothing\n"
+    "  --fleet          whole agents instead of the Raft core; --seconds of faults (60)\n"
+    "  --outcomes       with --fleet: print what became of the runs\n";
 
 struct Arguments {
   std::int64_t seeds = 1;
   std::int64_t first = 1;
-  std::int64_t seconds = 120;
+  std::int64_t seconds = 0;  ///< 0: 120, with --fleet 60.
   std::int64_t jobs = 1;
   std::string mutant;
   std::string scenario;
@@ -55,6 +58,8 @@ struct Arguments {
   bool shrinks = true;
   bool prints = false;
   std::int64_t marks = -1;  ///< Below 0: not asked for.
+  bool is_fleet = false;
+  bool shows_outcomes = false;
 };
 
 struct Totals {
@@ -152,9 +157,12 @@ struct Text {
   std::string Arguments::*member;
 };
 
-constexpr std::array kFlags{
-    Flag{"--trace", true, &Arguments::traces}, Flag{"--stop", true, &Arguments::stops},
-    Flag{"--no-shrink", false, &Arguments::shrinks}, Flag{"--print", true, &Arguments::prints}};
+constexpr std::array kFlags{Flag{"--trace", true, &Arguments::traces},
+                            Flag{"--stop", true, &Arguments::stops},
+                            Flag{"--no-shrink", false, &Arguments::shrinks},
+                            Flag{"--print", true, &Arguments::prints},
+                            Flag{"--fleet", true, &Arguments::is_fleet},
+                            Flag{"--outcomes", true, &Arguments::shows_outcomes}};
 constexpr std::array kNumbers{
     Number{"--seeds", &Arguments::seeds}, Number{"--first", &Arguments::first},
     Number{"--seconds", &Arguments::seconds}, Number{"--jobs", &Arguments::jobs},
@@ -181,6 +189,7 @@ bool parse(int argc, char** argv, Arguments& out) {
       is_good = false;
     }
   }
+  if (out.seconds == 0) out.seconds = out.is_fleet ? 60 : 120;
   return is_good && out.seeds > 0 && out.first >= 0 && out.seconds > 0 && out.jobs > 0;
 }
 
@@ -243,8 +252,10 @@ int run_seeds(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "--list-mutants") {
-    for (const std::string_view name : distcron::sim::mutant_names()) {
+  if (argc >= 2 && std::string_view(argv[argc - 1]) == "--list-mutants") {
+    const bool is_fleet = std::string_view(argv[1]) == "--fleet";
+    for (const std::string_view name :
+         is_fleet ? distcron::sim::fleet_mutant_names() : distcron::sim::mutant_names()) {
       std::printf("%.*s\n", static_cast<int>(name.size()), name.data());
     }
     return 0;
@@ -258,6 +269,11 @@ int main(int argc, char** argv) {
     std::cerr << "distcron-sim: there is no mutant '" << arguments.mutant
               << "'; --list-mutants names them\n";
     return 2;
+  }
+  if (arguments.is_fleet) {
+    return distcron::sim::run_fleet({arguments.seeds, arguments.first, arguments.seconds,
+                                     arguments.jobs, arguments.traces, arguments.stops,
+                                     arguments.shrinks, arguments.shows_outcomes});
   }
   if (!arguments.scenario.empty()) return run_scenario(arguments);
   if (arguments.prints) {

@@ -18,11 +18,20 @@ std::span<const std::string_view> mutant_names() {
   return kMutantNames;
 }
 
+std::span<const std::string_view> fleet_mutant_names() {
+  return kFleetMutantNames;
+}
+
 bool set_mutant(std::string_view name) {
-  const auto* const found = std::find(kMutantNames.begin(), kMutantNames.end(), name);
-  if (!name.empty() && found == kMutantNames.end()) return false;
-  active_mutant = name.empty() ? std::string_view() : *found;
-  return true;
+  active_mutant = {};
+  if (name.empty()) return true;
+  for (const auto names : {mutant_names(), fleet_mutant_names()}) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) continue;
+    active_mutant = *found;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace distcron::sim

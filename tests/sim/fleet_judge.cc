@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/fleet_judge.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/hash.h"
+
+namespace distcron::sim {
+
+using model::RunState;
+
+namespace {
+
+constexpr std::int64_t kDumpEvery = 64;
+
+std::string text_of(process::RunKey key) {
+  return std::to_string(key.run_id) + "." + std::to_string(key.attempt);
+}
+
+/// What an entry changed, as far as it is to be the same everywhere.
+std::uint64_t hash_of(const planner::Changes& changes) {
+  std::string text = std::to_string(changes.next_run_id) + " " + changes.request_id;
+  const auto add = [&text](const auto& value) { text += " " + std::to_string(value); };
+  for (const model::Run& run : changes.runs) {
+    text += " run " + run.origin + outcome_text(run);
+    add(run.run_id);
+    add(run.attempt);
+    add(run.node_id);
+    add(run.starts);
+    add(epoch_micros(run.scheduled_at));
+    add(epoch_micros(run.ended_at.value_or(WallTime{})));
+    add(epoch_micros(run.not_before.value_or(WallTime{})));
+  }
+  for (const planner::Job& job : changes.jobs) {
+    text += " job";
+    add(job.uid);
+    add(job.version);
+    add(epoch_micros(job.cursor));
+    add(job.failures);
+  }
+  for (const model::CursorMove& move : changes.cursors) {
+    text += " cursor";
+    add(move.job_uid);
+    add(epoch_micros(move.cursor));
+  }
+  for (const auto& [key, value] : changes.settings)
+    text += " " + key + "=" + value;
+  for (const planner::Node& node : changes.nodes)
+    text += " node " + node.name + node.boot_id + std::to_string(static_cast<int>(node.state));
+  return stable_hash(text);
+}
+
+}  // namespace
+
+std::string outcome_text(const model::Run& run) {
+  std::string out(model::name_of(run.state));
+  if (run.reason != model::Reason::kNone) {
+    out += "(" + std::string(model::name_of(run.reason)) + ")";
+  }
+  return out;
+}
+
+void FleetJudge::fail(std::string invariant, std::string text) {
+  if (!violation_)
+    violation_ = FleetViolation{std::move(invariant), std::move(text), agenda_.now()};
+}
+
+FleetJudge::SlotKey FleetJudge::slot_of(const model::Run& run) {
+  return SlotKey{run.job_uid, run.origin, run.scheduled_at, run.shard};
+}
+
+const model::JobSpec* FleetJudge::spec_of(std::uint64_t uid) const {
+  const auto found = jobs_.find(uid);
+  return found == jobs_.end() ? nullptr : found->second.back().spec.get();
+}
+
+// --- applied -------------------------------------------------------------------------------------
+
+void FleetJudge::on_changes(std::int64_t node, const planner::Changes& changes,
+                            const planner::State& state) {
+  const std::uint64_t hash = hash_of(changes);
+  const auto place = static_cast<std::size_t>(changes.index - 1);
+  if (changes.index % kDumpEvery == 0) compare(node, changes.index, state);
+  if (place < log_.size()) {
+    if (log_[place] != hash) {
+      fail("applied_differs", "node " + std::to_string(node) + " applied another entry " +
+                                  std::to_string(changes.index) + " than was applied before");
+    }
+    return;
+  }
+  if (place > log_.size()) {
+    return fail("applied_gap", "node " + std::to_string(node) + " applied entry " +
+                                   std::to_string(changes.index) + " after " +
+                                   std::to_string(log_.size()));
+  }
+  log_.push_back(hash);
+  if (!changes.request_id.empty()) requests_.insert(changes.request_id);
+  take_jobs(changes);
+  take_rows(changes);
+}
+
+void FleetJudge::compare(std::int64_t node, std::int64_t applied, const planner::State& state) {
+  const std::uint64_t dump = stable_hash(state.dump());
+  const auto [known, is_new] = dumps_.emplace(applied, dump);
+  if (!is_new && known->second != dump) {
+    fail("state_differs", "node " + std::to_string(node) + " holds another state at entry " +
+                              std::to_string(applied) + " than another member");
+  }
+}
+
+void FleetJudge::take_jobs(const planner::Changes& changes) {
+  for (const planner::Job& job : changes.jobs) {
+    std::vector<Era>& eras = jobs_[job.uid];
+    if (!eras.empty() && eras.back().spec == job.spec && eras.back().is_there) continue;
+    const bool is_same = !eras.empty() && eras.back().spec &&
+                         eras.back().is_there == job.spec->enabled &&
+                         eras.back().spec->schedule == job.spec->schedule;
+    if (is_same) {
+      eras.back().spec = job.spec;
+    } else {
+      eras.push_back(Era{std::max(job.updated_at, job.cursor), job.spec, job.spec->enabled});
+    }
+  }
+  for (const std::uint64_t uid : changes.removed_jobs) {
+    std::vector<Era>& eras = jobs_[uid];
+    // No row says when; nothing of it is due for sure any more.
+    if (!eras.empty()) eras.push_back(Era{WallTime::min(), eras.back().spec, false});
+  }
+}
+
+void FleetJudge::take_rows(const planner::Changes& changes) {
+  for (const model::Run& run : changes.ended_attempts)
+    ended_.emplace(RunKey{run.run_id, run.attempt}, run.state);
+  for (const model::Run& run : changes.runs)
+    take_row(run);
+}
+
+void FleetJudge::take_row(const model::Run& run) {
+  const RunKey key{run.run_id, run.attempt};
+  const auto before = rows_.find(run.run_id);
+  const std::string name = "run " + std::to_string(run.run_id) + " of " + run.job;
+  if (before != rows_.end() && model::is_final(before->second.state)) {
+    return fail("final_changed",
+                name + " was " + outcome_text(before->second) + ", now it is " + outcome_text(run));
+  }
+  const auto [slot, is_new] = slots_.emplace(slot_of(run), run.run_id);
+  const bool was_split = before != rows_.end() && before->second.shards == 0 && run.shards > 0;
+  if (!is_new && slot->second != run.run_id && !was_split) {
+    fail("slot_twice", name + " has the slot of run " + std::to_string(slot->second));
+  }
+  if (run.state == RunState::kDispatched) {
+    const auto [claim, is_first] = claims_.emplace(key, run.node_id);
+    if (!is_first && claim->second != run.node_id) {
+      fail("attempt_moved", "attempt " + text_of(key) + " went from host " +
+                                std::to_string(claim->second) + " to " +
+                                std::to_string(run.node_id));
+    }
+  }
+  if (model::is_final(run.state)) {
+    ended_.emplace(key, run.state);
+    ++outcomes_[outcome_text(run)];
+    check_final(run);
+  }
+  rows_[run.run_id] = run;
+  if (on_row) on_row(run);
+}
+
+void FleetJudge::check_final(const model::Run& run) {
+  const RunKey key{run.run_id, run.attempt};
+  const auto found = starts_.find(key);
+  const std::string name = "run " + text_of(key) + " of " + run.job + " is " + outcome_text(run);
+  if (run.state == RunState::kUnknown || run.state == RunState::kLost) {
+    const bool is_kept = found != starts_.end() && found->second.process.record &&
+                         boots_[found->second.process.host] == found->second.process.boot;
+    if (is_kept && run.reason == model::Reason::kSupervisorLost) {
+      fail("end_ignored", name + " but its end record is there");
+    }
+    return;
+  }
+  if (found == starts_.end()) {
+    const bool retried = run.starts > 0 && run.attempt > 1;  // killed while it waited for a retry
+    if (model::has_run(run.state) && !retried) fail("ran_never", name + " but never started");
+    return;
+  }
+  const FleetProcess& truth = found->second.process;
+  // Of an attempt that was committed as unknown another may follow that never starts.
+  const RunState before = ended_.at(key);
+  const bool is_doubtful = before == RunState::kUnknown || before == RunState::kLost;
+  if (run.starts == 0 && !is_doubtful) {
+    return fail("ran_unsaid", name + " but started on host " + std::to_string(truth.host));
+  }
+  if (!model::has_run(run.state)) return;  // it waited for another attempt
+  if (!truth.ended_at) return fail("ended_early", name + " but its process lives");
+  if (!truth.record) return fail("end_invented", name + " but nobody knows its end");
+  const bool is_exit = truth.record->how == process::EndHow::kExited;
+  const bool is_same =
+      is_exit ? run.exit_code == truth.record->exit_code : run.signal == truth.record->signal;
+  if (!is_same) fail("end_differs", name + " with another status than its process had");
+  if (run.state == RunState::kOk && (!is_exit || truth.record->exit_code != 0)) {
+    fail("end_differs", name + " but its process failed");
+  }
+}
+
+void FleetJudge::on_durable(std::int64_t node, const store::DurableBatch& batch,
+                            Micros wall_ahead) {
+  for (const store::JournalPut& put : batch.journal) {
+    const RunKey key{put.run_id, put.attempt};
+    if (put.kind == store::JournalKind::kTombstone) tombstones_.emplace(node, key);
+    if (put.kind != store::JournalKind::kAccepted) continue;
+    std::int64_t micros = 0;
+    std::from_chars(put.bytes.data(), put.bytes.data() + put.bytes.size(), micros);
+    accepted_[{node, key}] = {wall_from_micros(micros), wall_ahead};
+  }
+}
+
+void FleetJudge::on_acked(const std::string& request_id, bool is_good) {
+  ++acked_;
+  if (is_good && !requests_.contains(request_id)) {
+    fail("ack_lost", "request " + request_id + " was acknowledged, but no member has applied it");
+  }
+}
+
+void FleetJudge::on_scheduler(std::int64_t node, std::int64_t term) {
+  const auto [known, is_new] = schedulers_.emplace(term, node);
+  if (!is_new && known->second != node) {
+    fail("two_schedulers", "nodes " + std::to_string(known->second) + " and " +
+                               std::to_string(node) + " schedule in term " + std::to_string(term));
+  }
+}
+
+}  // namespace distcron::sim

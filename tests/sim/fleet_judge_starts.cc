@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold of every process that starts, and of every slot at the end.
+#include <algorithm>
+
+#include "sim/fleet_judge.h"
+#include "sim/fleet_plan.h"
+
+namespace distcron::sim {
+
+using model::RunState;
+
+namespace {
+
+/// Latest start after the claim's instant: the wait for the wall clock, the slack, the herd's
+/// stretch of a host with some dozens of runs, and what lies between the last look and the exec.
+constexpr Micros kLatestStart{6'000'000};
+
+std::string text_of(process::RunKey key) {
+  return std::to_string(key.run_id) + "." + std::to_string(key.attempt);
+}
+
+}  // namespace
+
+void FleetJudge::on_start(const FleetProcess& process) {
+  const std::string name =
+      "attempt " + text_of(process.key) + " on host " + std::to_string(process.host);
+  const auto row = rows_.find(process.key.run_id);
+  const auto claim = claims_.find(process.key);
+  if (row == rows_.end() || claim == claims_.end() || claim->second != process.host) {
+    return fail("start_unclaimed", name + " started without a committed claim");
+  }
+  const model::Run& run = row->second;
+  Start start{process, run.job_uid, slot_of(run)};
+  const auto [mine, is_new] = starts_.emplace(process.key, start);
+  if (!is_new)
+    return fail("attempt_twice",
+                name + " started before, on host " + std::to_string(mine->second.process.host));
+  if (tombstones_.contains({process.host, process.key})) {
+    return fail("start_tombstoned", name + " started after its tombstone was durable");
+  }
+  const auto accepted = accepted_.find({process.host, process.key});
+  if (accepted == accepted_.end()) {
+    return fail("start_unaccepted", name + " started before its claim was noted durably");
+  }
+  const auto& [start_at, wall_ahead] = accepted->second;
+  const WallTime now = kFleetEpoch + Micros(agenda_.now()) + wall_ahead;
+  if (now > start_at + kLatestStart) {
+    return fail("start_late", name + " started " + std::to_string((now - start_at).count() / 1000) +
+                                  " ms after its time");
+  }
+  const auto over = ended_.find(process.key);
+  if (over != ended_.end() && over->second != RunState::kUnknown &&
+      over->second != RunState::kLost) {
+    return fail("start_after_end", name + " started after it was committed as " +
+                                       std::string(model::name_of(over->second)));
+  }
+  check_slot(run, start);
+  const model::JobSpec* spec = spec_of(run.job_uid);
+  if (spec != nullptr) check_overlap(run, *spec, start);
+  live_[process.key] = &mine->second;
+}
+
+void FleetJudge::on_end(const FleetProcess& process) {
+  const auto found = starts_.find(process.key);
+  if (found == starts_.end()) return;
+  found->second.process = process;
+  live_.erase(process.key);
+}
+
+/// At most once: again only after a committed end of which all is known, and as retry.max says. At
+/// least once: again only after a committed end or loss.
+void FleetJudge::check_slot(const model::Run& run, const Start& start) {
+  const model::JobSpec* spec = spec_of(run.job_uid);
+  if (spec == nullptr) return;
+  const bool is_once = spec->guarantee == model::Guarantee::kAtMostOnce;
+  std::int64_t earlier = 0;
+  for (const auto& [key, other] : starts_) {
+    if (key == start.process.key || other.slot != start.slot) continue;
+    ++earlier;
+    const std::string name =
+        "attempt " + text_of(start.process.key) + " of the slot that " + text_of(key) + " started";
+    const auto ended = ended_.find(key);
+    if (ended == ended_.end()) return fail("slot_started_twice", name + ": no end is committed");
+    const bool is_doubtful =
+        ended->second == RunState::kUnknown || ended->second == RunState::kLost;
+    if (is_once && is_doubtful) return fail("at_most_once", name + ": its end is not known");
+    if (ended->second == RunState::kOk) return fail("slot_started_twice", name + ": it was ok");
+  }
+  if (is_once && earlier > spec->retry_max) {
+    fail("at_most_once", "attempt " + text_of(start.process.key) + " is one more than retry.max");
+  }
+}
+
+/// Concurrency: nothing else of the job lives, but what was forced, or was given up as lost.
+void FleetJudge::check_overlap(const model::Run& run, const model::JobSpec& spec,
+                               const Start& start) {
+  if (spec.concurrency == model::Concurrency::kAllow || run.force) return;
+  for (const auto& [key, other] : live_) {
+    if (other->job_uid != start.job_uid) continue;
+    const model::Run& row = rows_.at(key.run_id);
+    const bool is_shard = row.shards > 0 && run.shards > 0 &&
+                          row.scheduled_at == run.scheduled_at && row.origin == run.origin &&
+                          key.run_id != run.run_id;
+    if (is_shard || row.force) continue;
+    // Whoever repeats may meet what it gave up.
+    const bool may_repeat = spec.guarantee == model::Guarantee::kAtLeastOnce;
+    const auto ended = ended_.find(key);
+    const bool was_given_up = ended != ended_.end() && (ended->second == RunState::kUnknown ||
+                                                        ended->second == RunState::kLost);
+    if (may_repeat && was_given_up) continue;
+    fail("overlap", "attempt " + text_of(start.process.key) + " of " + run.job + " started while " +
+                        text_of(key) + " (" + outcome_text(row) + ") lives on host " +
+                        std::to_string(other->process.host));
+  }
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void FleetJudge::close(WallTime settled, Micros guard) {
+  for (const auto& [id, run] : rows_) {
+    if (model::is_final(run.state)) continue;
+    if (run.scheduled_at > settled || run.created_at.value_or(run.scheduled_at) > settled) continue;
+    const auto process = starts_.find(RunKey{id, run.attempt});
+    const bool is_live = process != starts_.end() && !process->second.process.ended_at;
+    if (is_live && run.state == RunState::kRunning) continue;
+    fail("never_ends", "run " + std::to_string(id) + " of " + run.job + " is still " +
+                           outcome_text(run) + ", attempt " + std::to_string(run.attempt) +
+                           " on host " + std::to_string(run.node_id));
+  }
+  for (const auto& [uid, eras] : jobs_)
+    check_job(uid, eras, settled, guard);
+}
+
+/// The schedules of this world fall on the multiples of their period, counted from 1970.
+void FleetJudge::check_job(std::uint64_t uid, const std::vector<Era>& eras, WallTime settled,
+                           Micros guard) {
+  std::set<WallTime> accounted;
+  for (const auto& [slot, run_id] : slots_) {
+    if (std::get<0>(slot) == uid && std::get<1>(slot) == "schedule")
+      accounted.insert(std::get<2>(slot));
+  }
+  for (std::size_t i = 0; i < eras.size(); ++i) {
+    const Era& era = eras[i];
+    const Seconds period = period_of(*era.spec);
+    const bool is_last = i + 1 == eras.size();
+    if (!era.is_there || period == Seconds(0)) continue;
+    if (!is_last && eras[i + 1].from == WallTime::min()) continue;
+    const WallTime end = is_last ? settled : eras[i + 1].from - guard;
+    const std::int64_t first = epoch_seconds(era.from + guard) / period.count() + 1;
+    for (WallTime slot = wall_from_seconds(first * period.count()); slot < end; slot += period) {
+      ++slots_checked_;
+      if (accounted.contains(slot)) continue;
+      return fail("slot_lost",
+                  "job " + era.spec->name + ": no row for the slot " +
+                      std::to_string(epoch_seconds(slot - kFleetEpoch.time_since_epoch())) +
+                      " s after the start");
+    }
+  }
+}
+
+}  // namespace distcron::sim

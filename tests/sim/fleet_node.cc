@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/fleet_node.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "cron/zone.h"
+
+namespace distcron::sim {
+namespace {
+
+constexpr FleetTime kIdleMax = 5 * kSecond;
+constexpr FleetTime kNever = std::numeric_limits<FleetTime>::max();
+/// What the boottime of a host that was just booted says.
+constexpr FleetTime kBootTook = 20 * kSecond;
+
+const cron::Zone* find_zone(std::string_view name) {
+  static const std::shared_ptr<const cron::Zone> utc = [] {
+    cron::ZoneCache cache;
+    auto zone = cache.find("UTC");
+    return zone ? *zone : nullptr;
+  }();
+  return name == "UTC" ? utc.get() : nullptr;
+}
+
+}  // namespace
+
+/// One life of an agent; the members as in agent::Agent.
+struct FleetNode::Agent {
+  Agent(FleetNode& node, std::uint64_t seed)
+      : dice(seed),
+        state(find_zone),
+        store(node.agenda_, node.disk_, dice.draw(),
+              {[&node] { node.wake(); },
+               [this, &node](const planner::Changes& changes) {
+                 node.judge_.on_changes(node.id_, changes, state);
+               },
+               [&node](const store::DurableBatch& batch) {
+                 node.judge_.on_durable(node.id_, batch,
+                                        node.now().wall - kFleetEpoch - Micros(node.agenda_.now()));
+               }}),
+        life(dice.draw()),
+        mesh(node.net_, node.agenda_, node.id_, life,
+             {[&node] { node.wake(); },
+              [&node] {
+                const agent::Now both = node.now();
+                return mesh::MeshTime{both.mono, both.wall};
+              }}),
+        guard(kFleetEpoch - std::chrono::hours(24)) {}
+
+  Dice dice;
+  planner::State state;
+  FleetStore store;
+  std::uint64_t life;
+  FleetMesh mesh;
+  agent::ClockGuard guard;
+  std::unique_ptr<agent::Fleet> fleet;
+  std::unique_ptr<agent::Replica> log;
+  std::unique_ptr<agent::Host> host;
+  std::unique_ptr<agent::Scheduler> scheduler;
+  agent::Now now;
+  std::int64_t seen_applied = 0;
+  bool is_introduced = false;
+  bool may_lead = true;
+
+  [[nodiscard]] bool schedules() const { return is_introduced && log->is_scheduler(); }
+};
+
+FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const FleetOptions& options,
+                     std::int64_t id)
+    : agenda_(agenda),
+      net_(net),
+      judge_(judge),
+      options_(options),
+      id_(id),
+      rng_(options.seed ^ mix64(static_cast<std::uint64_t>(id))),
+      exec_(agenda, id, rng_.draw(),
+            {[this] { return now(); }, [this] { wake(); },
+             [this](const FleetProcess& process) {
+               trace("start " + std::to_string(process.key.run_id) + "." +
+                     std::to_string(process.key.attempt));
+               judge_.on_start(process);
+             },
+             [this](const FleetProcess& process) {
+               trace("end " + std::to_string(process.key.run_id) + "." +
+                     std::to_string(process.key.attempt) + (process.record ? "" : " unseen"));
+               judge_.on_end(process);
+             }}) {
+  exec_.habits = options.habits;
+  if (options.drifts) drift_ppm_ = draw_between(rng_, -500, 500);
+}
+
+FleetNode::~FleetNode() = default;
+
+void FleetNode::format(const FleetRows& rows, const consensus::Config& config) {
+  disk_.rows = rows;
+  disk_.checkpoint = rows;
+  disk_.first_config = consensus::encode_config(config);
+}
+
+// --- clocks --------------------------------------------------------------------------------------
+
+agent::Now FleetNode::now() const {
+  const FleetTime up = agenda_.now() - booted_at_;
+  agent::Now out;
+  out.mono = MonoTime(Micros(kBootTook + up + up * drift_ppm_ / 1'000'000));
+  out.wall = kFleetEpoch + Micros(agenda_.now()) + wall_ahead_ +
+             Micros(agenda_.now() * drift_ppm_ / 1'000'000);
+  return out;
+}
+
+void FleetNode::set_wall(Micros ahead) {
+  wall_ahead_ = ahead - Micros(agenda_.now() * drift_ppm_ / 1'000'000);
+  trace("clock " + std::to_string(ahead.count() / 1000) + " ms ahead");
+  wake();
+}
+
+void FleetNode::trust_clock() {
+  if (agent_) agent_->guard.trust(now());
+}
+
+// --- lives ---------------------------------------------------------------------------------------
+
+std::string FleetNode::boot_id() const {
+  return "boot-" + std::to_string(id_) + "-" + std::to_string(boot_);
+}
+
+void FleetNode::power_on() {
+  if (is_on_) return;
+  is_on_ = true;
+  ++boot_;
+  booted_at_ = agenda_.now();
+  trace("power on");
+  exec_.boot(boot_);
+  judge_.on_boot(id_, boot_);
+  start_agent();
+}
+
+void FleetNode::power_off() {
+  if (!is_on_) return;
+  trace("power off");
+  if (agent_) agent_->store.crash(true);
+  agent_.reset();
+  exec_.lose_power();
+  is_on_ = false;
+}
+
+void FleetNode::kill_agent() {
+  if (!agent_) return;
+  trace("agent killed");
+  agent_->store.crash(false);
+  agent_.reset();
+}
+
+void FleetNode::start_agent() {
+  if (agent_ || !is_on_) return;
+  agent_ = std::make_unique<Agent>(*this, rng_.draw());
+  Agent& a = *agent_;
+  a.now = now();
+  auto loaded = a.store.load();
+  if (Status rows = disk_.rows.load(a.state); !rows) {
+    return judge_.fail("load_failed", rows.error().message);
+  }
+  agent::FleetFacts facts;
+  facts.self = id_;
+  facts.life = a.life;
+  facts.capacity = options_.capacity;
+  facts.election = Micros(options_.election);
+  facts.heartbeat = Micros(options_.election / 10);
+  a.fleet = std::make_unique<agent::Fleet>(std::move(facts), a.state, a.mesh);
+  consensus::Stored stored;
+  stored.hard = consensus::HardState{loaded->hard.term, loaded->hard.vote};
+  if (auto config = consensus::decode_config(loaded->base.config.bytes)) {
+    stored.base_config = *config;
+  }
+  for (store::LogEntry& entry : loaded->entries) {
+    stored.entries.push_back(consensus::Entry{entry.index, entry.term,
+                                              static_cast<consensus::EntryKind>(entry.kind),
+                                              std::move(entry.bytes)});
+  }
+  stored.applied = loaded->applied_index;
+  consensus::Settings settings;
+  settings.self = id_;
+  settings.cluster = 1;
+  settings.election = Micros(options_.election);
+  settings.heartbeat = Micros(options_.election / 10);
+  a.log = std::make_unique<agent::Replica>(a.store, a.state, *a.fleet,
+                                           [this](const planner::Order& order) {
+                                             if (agent_ && agent_->host)
+                                               agent_->host->on_order(order, agent_->now);
+                                           });
+  a.fleet->set_replica(*a.log);
+  a.fleet->set_handlers({}, {}, [this] {
+    wire::HostState out;
+    out.running = agent_->host->live_count();
+    out.capacity = options_.capacity;
+    out.clock_ok = agent_->guard.is_trusted();
+    out.applied = agent_->log->last_applied();
+    return out;
+  });
+  a.fleet->refresh_peers();
+  // The agent makes its Host after the log was opened: what that applies has no listener yet.
+  if (Status started = a.log->start(settings, std::move(stored), a.dice, a.now); !started) {
+    return judge_.fail("start_failed", started.error().message);
+  }
+  agent::HostFacts host;
+  host.node_id = id_;
+  host.node_name = node_name(id_);
+  host.boot_id = boot_id();
+  agent::HostPorts ports;
+  ports.connect = [this] { return exec_.connect(); };
+  ports.files = exec_.files();
+  a.host =
+      std::make_unique<agent::Host>(std::move(host), std::move(ports), a.state, *a.log, a.dice);
+  a.host->load_journal(loaded->journal);
+  a.scheduler = std::make_unique<agent::Scheduler>(a.state, *a.log, options_.capacity, [this] {
+    return agent_->fleet->situations(agent_->now);
+  });
+  trace("agent started, applied " + std::to_string(loaded->applied_index) + " of " +
+        std::to_string(loaded->last_index));
+  a.log->begin_turn(a.now);
+  introduce();
+  next_turn_ = kNever;
+  wake();
+}
+
+void FleetNode::introduce() {
+  model::PutNode node;
+  node.id = id_;
+  node.name = node_name(id_);
+  node.boot_id = boot_id();
+  model::Entry entry;
+  entry.at = agent_->now.wall;
+  entry.actor = "host:" + node.name;
+  entry.command = std::move(node);
+  agent_->log->propose(std::move(entry), [this](const planner::Applied& applied) {
+    if (applied.status) {
+      agent_->is_introduced = true;
+    } else if (applied.status.error().code == ErrorCode::kUnavailable) {
+      introduce();
+    } else {
+      judge_.fail("introduction", applied.status.error().message);
+    }
+  });
+}
+
+void FleetNode::pause(FleetTime span) {
+  frozen_until_ = std::max(frozen_until_, agenda_.now() + span);
+  trace("paused for " + std::to_string(span / kMs) + " ms");
+}
+
+// --- turns ---------------------------------------------------------------------------------------
+
+void FleetNode::wake() {
+  if (agent_) turn_at(agenda_.now() + draw_between(rng_, 10, 200));
+}
+
+void FleetNode::turn_at(FleetTime when) {
+  if (when >= next_turn_ && next_turn_ > agenda_.now()) return;
+  next_turn_ = when;
+  const std::uint64_t number = ++turn_number_;
+  agenda_.at(when, [this, number] {
+    if (number == turn_number_ && agent_) turn();
+  });
+}
+
+void FleetNode::turn() {
+  next_turn_ = kNever;
+  if (frozen_until_ > agenda_.now()) return turn_at(frozen_until_);
+  step();
+  if (judge_.violation()) return;
+  if (agent_->log->corrupt()) {
+    return judge_.fail("corrupt",
+                       "node " + std::to_string(id_) + ": " + agent_->log->corrupt()->message);
+  }
+  const bool leads = agent_->log->is_scheduler();
+  if (leads) judge_.on_scheduler(id_, agent_->log->term());
+  if (leads != std::exchange(led_, leads)) {
+    trace((leads ? "leads in term " : "leads no more, term ") +
+          std::to_string(agent_->log->term()));
+  }
+  arm();
+}
+
+/// As agent::Agent::turn() and arm_timer().
+void FleetNode::step() {
+  Agent& a = *agent_;
+  a.now = now();
+  a.guard.observe(a.now, false);
+  if (a.guard.has_jumped()) a.scheduler->wake();
+  a.log->begin_turn(a.now);
+  for (store::Completion& completion : a.store.take_completions()) {
+    if (const auto* durable = std::get_if<store::Durable>(&completion)) {
+      a.log->on_durable(*durable);
+    } else if (const auto* compacted = std::get_if<store::Compacted>(&completion)) {
+      a.log->on_compacted(*compacted);
+    } else if (const auto* made = std::get_if<store::SnapshotMade>(&completion)) {
+      a.log->on_snapshot_made(*made);
+    } else if (const auto* read = std::get_if<store::SnapshotRead>(&completion)) {
+      a.log->on_snapshot_read(*read);
+    } else if (const auto* stored = std::get_if<store::PieceStored>(&completion)) {
+      a.log->on_piece_stored(*stored);
+    }
+  }
+  a.fleet->on_mesh(a.now);
+  a.log->on_timer();
+  a.fleet->on_timer(a.now);
+  if (std::exchange(a.seen_applied, a.log->last_applied()) != a.log->last_applied()) {
+    a.scheduler->wake();
+  }
+  if (a.fleet->take_hosts_changed()) a.scheduler->wake();
+  on_role();
+  a.host->on_executor(a.now);
+  a.host->on_timer(a.now);
+  if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
+  a.host->propose_reports(a.now);
+  a.log->flush();
+}
+
+void FleetNode::on_role() {
+  Agent& a = *agent_;
+  if (!a.log->take_role_changed()) return;
+  a.fleet->refresh_peers();
+  if (a.log->is_scheduler()) a.scheduler->wake();
+  const model::Node* self = a.state.find_node(id_);
+  const bool may_lead = self == nullptr || self->eligible;
+  if (may_lead != a.may_lead) {
+    a.may_lead = may_lead;
+    a.log->set_may_lead(may_lead);
+  }
+}
+
+void FleetNode::arm() {
+  Agent& a = *agent_;
+  std::optional<MonoTime> next;
+  const auto sooner = [&next](std::optional<MonoTime> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  sooner(a.host->next_timer());
+  if (a.schedules()) sooner(a.scheduler->next_timer(a.now));
+  sooner(a.log->next_timer());
+  sooner(a.fleet->next_timer());
+  FleetTime span = kIdleMax;
+  if (next) {
+    // The clock of the host may run slower than true time: a little later than asked.
+    const FleetTime wait = (*next - a.now.mono).count();
+    span = std::clamp<FleetTime>(wait + wait / 1'000 + 1, 50, kIdleMax);
+  }
+  if (a.mesh.has_messages()) span = 50;
+  turn_at(agenda_.now() + span);
+}
+
+// --- from outside --------------------------------------------------------------------------------
+
+void FleetNode::hand_over() {
+  if (!agent_ || !agent_->log->is_scheduler() || frozen_until_ > agenda_.now()) return;
+  trace("hands the role over");
+  agent_->log->begin_turn(agent_->now = now());
+  agent_->fleet->step_down(0);
+  wake();
+}
+
+void FleetNode::client(model::Command command, const std::string& request_id) {
+  if (!agent_ || frozen_until_ > agenda_.now()) return;
+  agent_->now = now();
+  agent_->log->begin_turn(agent_->now);
+  model::Entry entry;
+  entry.at = agent_->now.wall;
+  entry.actor = "client";
+  entry.request_id = request_id;
+  entry.command = std::move(command);
+  agent_->log->propose(
+      std::move(entry),
+      [this, request_id](const planner::Applied& applied) {
+        judge_.on_acked(request_id, applied.status.has_value());
+      },
+      agent::Patience::kClient);
+  wake();
+}
+
+const planner::State* FleetNode::state() const {
+  return agent_ ? &agent_->state : nullptr;
+}
+
+std::int64_t FleetNode::applied() const {
+  return agent_ ? agent_->log->last_applied() : 0;
+}
+
+bool FleetNode::is_scheduler() const {
+  return agent_ && agent_->schedules();
+}
+
+}  // namespace distcron::sim

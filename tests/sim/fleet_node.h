@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// FleetNode: one simulated host: its clocks, disk, executor and, while it lives, its agent: the
+// production Replica, Fleet, Scheduler and Host over the simulated store, mesh and executor, driven
+// in the order of the real loop (lib/agent/loop.cc).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock_guard.h"
+#include "agent/fleet.h"
+#include "agent/host.h"
+#include "agent/replica.h"
+#include "agent/scheduler.h"
+#include "sim/fleet_exec.h"
+#include "sim/fleet_judge.h"
+#include "sim/fleet_net.h"
+#include "sim/fleet_plan.h"
+#include "sim/fleet_store.h"
+
+namespace distcron::sim {
+
+class FleetNode {
+ public:
+  using Trace = std::function<void(const std::string& line)>;
+
+  FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const FleetOptions& options,
+            std::int64_t id);
+  ~FleetNode();
+  FleetNode(const FleetNode&) = delete;
+  FleetNode& operator=(const FleetNode&) = delete;
+
+  /// The state before the first start; the same on every member.
+  void format(const FleetRows& rows, const consensus::Config& config);
+
+  void power_on();
+  void power_off();
+  void start_agent();
+  void kill_agent();
+  void pause(FleetTime span);
+
+  void resume() { frozen_until_ = agenda_.now(); }
+
+  void crash_executor(FleetTime down_for) { exec_.crash(down_for); }
+
+  /// The wall clock is set; Micros(0): right.
+  void set_wall(Micros ahead);
+  void trust_clock();
+  void hand_over();
+  void client(model::Command command, const std::string& request_id);
+
+  [[nodiscard]] FleetDisk& disk() { return disk_; }
+
+  [[nodiscard]] FleetExecHabits& habits() { return exec_.habits; }
+
+  [[nodiscard]] std::int64_t id() const { return id_; }
+
+  [[nodiscard]] bool is_on() const { return is_on_; }
+
+  [[nodiscard]] bool has_agent() const { return agent_ != nullptr; }
+
+  [[nodiscard]] const planner::State* state() const;
+  [[nodiscard]] std::int64_t applied() const;
+  [[nodiscard]] bool is_scheduler() const;
+  [[nodiscard]] agent::Now now() const;
+
+  Trace trace;
+
+ private:
+  struct Agent;
+
+  class Dice final : public agent::Random, public consensus::Dice {
+   public:
+    explicit Dice(std::uint64_t seed) : rng_(seed) {}
+
+    [[nodiscard]] std::uint64_t draw() override { return rng_.draw() | 1U; }
+
+   private:
+    Rng rng_;
+  };
+
+  void wake();
+  void turn_at(FleetTime when);
+  void turn();
+  void step();
+  void arm();
+  void on_role();
+  void introduce();
+  [[nodiscard]] std::string boot_id() const;
+
+  Agenda& agenda_;
+  FleetNet& net_;
+  FleetJudge& judge_;
+  const FleetOptions& options_;
+  std::int64_t id_;
+  Rng rng_;
+  FleetDisk disk_;
+  FleetExec exec_;
+  std::unique_ptr<Agent> agent_;
+
+  bool is_on_ = false;
+  std::int64_t boot_ = 0;
+  FleetTime booted_at_ = 0;
+  std::int64_t drift_ppm_ = 0;
+  Micros wall_ahead_{0};
+  FleetTime frozen_until_ = 0;
+  FleetTime next_turn_ = 0;
+  std::uint64_t turn_number_ = 0;  ///< Of the only planned turn that counts.
+  bool led_ = false;
+};
+
+}  // namespace distcron::sim

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a seed of the fleet's world draws: the cluster, the habits of its network, disks and jobs,
+// and the list of orders and faults. Each kind of trouble is in some seeds only. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/job_spec.h"
+#include "sim/fleet_exec.h"
+
+namespace distcron::sim {
+
+/// 2026-11-20T00:00:00Z: the wall clock at the start of the world.
+inline constexpr WallTime kFleetEpoch = wall_from_seconds(1'795'132'800);
+
+enum class FleetOpKind : std::uint8_t {
+  kKillAgent,  ///< span: until it is started again.
+  kPowerOff,   ///< span: until it boots.
+  kCrashExec,  ///< span: until it is back.
+  kPause,      ///< span.
+  kIsolate,    ///< Both ways to all others, span.
+  kDeafen,     ///< The host hears nobody, span.
+  kMute,       ///< Nobody hears the host, span.
+  kSlowDisk,   ///< span.
+  kFullDisk,   ///< span.
+  kHandOver,   ///< The leader, whoever it is.
+  kClock,      ///< arg: milliseconds ahead.
+  kPutJob,     ///< arg: number of the job; a new version.
+  kToggleJob,  ///< arg: number of the job.
+  kRemoveJob,  ///< arg: number of the job.
+  kTrigger,    ///< arg: number of the job.
+  kKillRun,    ///< Of the host's choice.
+  kDrain,      ///< arg: the node that is drained for span.
+};
+
+struct FleetOp {
+  FleetTime at = 0;
+  FleetOpKind kind = FleetOpKind::kTrigger;
+  std::int64_t node = 1;  ///< Where it happens, or which agent is asked.
+  FleetTime span = 0;
+  std::int64_t arg = 0;
+};
+
+struct FleetOptions {
+  std::uint64_t seed = 0;
+  std::int64_t nodes = 3;
+  std::int64_t standbys = 0;  ///< The last ones.
+  std::int64_t capacity = 64;
+  FleetTime election = 1 * kSecond;
+  FleetTime faults_until = 60 * kSecond;
+  FleetTime settle = 75 * kSecond;
+  FleetExecHabits habits;
+  bool drifts = false;
+  bool steps_clocks = false;
+  std::int64_t loss_percent = 0;
+  std::int64_t double_percent = 0;
+  std::int64_t late_percent = 0;
+  FleetTime delay_max = 2 * kMs;
+  std::vector<model::JobSpec> jobs;
+};
+
+struct FleetPlan {
+  FleetOptions options;
+  std::vector<FleetOp> ops;  ///< By time.
+};
+
+[[nodiscard]] FleetPlan draw_fleet_plan(std::uint64_t seed, std::int64_t seconds);
+
+/// 0: the job has no schedule.
+[[nodiscard]] Seconds period_of(const model::JobSpec& spec);
+
+[[nodiscard]] std::string node_name(std::int64_t id);
+[[nodiscard]] std::string format_op(const FleetOp& op);
+/// The cluster and its jobs in a few lines.
+[[nodiscard]] std::string format_options(const FleetOptions& options);
+
+}  // namespace distcron::sim
