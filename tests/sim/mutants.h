@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seeded bugs of lib/consensus, lib/agent and lib/planner (see mutants.md there), switched on by
-// name. Set before any world
-// runs and not changed after: worlds of several threads read it.
+// The seeded bugs of lib/consensus, lib/agent and lib/planner (see mutants.md there), switched on
+// by name. Set before any world runs and not changed after: worlds of several threads read it.
 #pragma once
 
 #include <span>
