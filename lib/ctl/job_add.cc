@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.h"
 #include "ctl/changes.h"
 #include "ctl/command_list.h"
 #include "ctl/host.h"
@@ -102,9 +101,11 @@ Answer<bool> add_env_files(const Options& o, Context& context, model::JobSpec& s
     std::size_t number = 0;
     for (std::string_view rest = text; !rest.empty();) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
-      const std::string_view line = trim(rest.substr(0, end), " \t\r");
+      std::string_view line = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));
       ++number;
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
       if (line.empty() || line.front() == '#') continue;
       const std::size_t equals = line.find('=');
       if (equals == std::string_view::npos || equals == 0) {

@@ -7,6 +7,7 @@
 #include "ctl/command_list.h"
 #include "ctl/host.h"
 #include "ctl/interrupt.h"
+#include "ctl/watch.h"
 #include "wire/json.h"
 
 namespace distcron::ctl {
@@ -125,7 +126,7 @@ Outcome run(const Options& o, Context& context) {
   if (o.watch->count() < 100) return usage("--watch takes at least 100ms");
   context.out.stop_paging();
   for (;;) {
-    if (context.out.out_is_tty()) context.out.write("\x1b[H\x1b[2J");
+    if (context.out.out_is_tty()) context.out.write(kClearScreen);
     DC_TRY(const ExitCode exit, print_once(o, context));
     static_cast<void>(exit);
     context.host.pause(*o.watch);

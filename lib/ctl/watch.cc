@@ -11,7 +11,6 @@ namespace distcron::ctl {
 namespace {
 
 constexpr Millis kPause{1'000};
-constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
 
 }  // namespace
 

@@ -4,10 +4,13 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "ctl/context.h"
 
 namespace distcron::ctl {
+
+inline constexpr std::string_view kClearScreen = "\x1b[H\x1b[2J";
 
 /// What one look at the agent found.
 struct Sight {

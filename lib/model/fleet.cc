@@ -15,8 +15,7 @@ constexpr std::size_t kLabelBytesMax = 255;
 constexpr std::size_t kLabelsMax = 256;
 
 bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '.' || c == '_' ||
-         c == '-';
+  return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
 }
 
 }  // namespace

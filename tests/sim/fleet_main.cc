@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/fleet_main.h"
 
-#include <atomic>
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <utility>
 
 #include "base/hash.h"
 #include "sim/fleet_world.h"
+#include "sim/seed_pool.h"
 
 namespace distcron::sim {
 namespace {
@@ -85,30 +83,20 @@ FleetOutcome run_plan(const FleetPlan& plan, bool traces) {
 }  // namespace
 
 int run_fleet(const FleetArguments& arguments) {
-  const auto begin = std::chrono::steady_clock::now();
-  std::atomic<std::int64_t> next{0};
-  std::atomic<bool> is_stopped{false};
-  std::mutex mutex;
   Totals totals;
-  const auto work = [&] {
-    for (std::int64_t i = next++; i < arguments.seeds && !is_stopped; i = next++) {
-      const FleetPlan plan =
-          draw_fleet_plan(static_cast<std::uint64_t>(arguments.first + i), arguments.seconds);
-      const FleetOutcome outcome = run_plan(plan, arguments.traces);
-      const std::lock_guard lock(mutex);
-      add(totals, outcome);
-      if (!outcome.violation || (arguments.stops && is_stopped)) continue;
-      if (arguments.stops) is_stopped = true;
-      report(arguments, plan, outcome);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (std::int64_t i = 1; i < arguments.jobs; ++i)
-    threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads)
-    thread.join();
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+  const double seconds = run_pool(
+      {arguments.first, arguments.seeds, arguments.jobs},
+      [&](std::uint64_t seed) {
+        FleetPlan plan = draw_fleet_plan(seed, arguments.seconds);
+        FleetOutcome outcome = run_plan(plan, arguments.traces);
+        return std::pair(std::move(plan), std::move(outcome));
+      },
+      [&](const auto& ran, bool is_stopped) {
+        const auto& [plan, outcome] = ran;
+        add(totals, outcome);
+        if (outcome.violation && !is_stopped) report(arguments, plan, outcome);
+        return !(outcome.violation && arguments.stops);
+      });
   if (arguments.shows_outcomes) {
     for (const auto& [name, count] : totals.sum.outcomes)
       std::printf("runs %-28s %lld\n", name.c_str(), static_cast<long long>(count));
@@ -120,7 +108,7 @@ int run_fleet(const FleetArguments& arguments) {
       static_cast<long long>(totals.violations), static_cast<long long>(totals.sum.starts),
       static_cast<long long>(totals.sum.slots), static_cast<long long>(totals.sum.acked),
       static_cast<long long>(totals.sum.entries), static_cast<long long>(totals.sum.steps),
-      static_cast<long long>(totals.sum.ended_at / kSecond), passed.count(),
+      static_cast<long long>(totals.sum.ended_at / kSecond), seconds,
       static_cast<unsigned long long>(totals.hash));
   return totals.violations > 0 ? 1 : 0;
 }

@@ -3,21 +3,18 @@
 // its seed, its last events and, made small, as a scenario. Exit: 0 none, 1 a violation, 2 usage.
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
+#include <utility>
 
 #include "sim/fleet_main.h"
 #include "sim/mutants.h"
+#include "sim/seed_pool.h"
 #include "sim/shrink.h"
 #include "sim/world.h"
 
@@ -214,32 +211,21 @@ int run_scenario(const Arguments& arguments) {
 }
 
 int run_seeds(const Arguments& arguments) {
-  const auto begin = std::chrono::steady_clock::now();
-  std::atomic<std::int64_t> next{0};
-  std::atomic<bool> is_stopped{false};
-  std::mutex mutex;
   Totals totals;
-  const auto work = [&] {
-    for (std::int64_t i = next++; i < arguments.seeds && !is_stopped; i = next++) {
-      const Script script = distcron::sim::draw_script(
-          static_cast<std::uint64_t>(arguments.first + i), arguments.seconds * 1'000'000);
-      const Outcome outcome = run_world(script, arguments.traces);
-      const std::lock_guard lock(mutex);
-      add(totals, outcome);
-      if (!outcome.violation) continue;
-      if (arguments.stops && is_stopped) continue;
-      if (arguments.stops) is_stopped = true;
-      report(arguments, script, outcome);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (std::int64_t i = 1; i < arguments.jobs; ++i)
-    threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads)
-    thread.join();
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  summarize(arguments, totals, passed.count());
+  const double seconds = distcron::sim::run_pool(
+      {arguments.first, arguments.seeds, arguments.jobs},
+      [&](std::uint64_t seed) {
+        Script script = distcron::sim::draw_script(seed, arguments.seconds * 1'000'000);
+        Outcome outcome = run_world(script, arguments.traces);
+        return std::pair(std::move(script), std::move(outcome));
+      },
+      [&](const auto& ran, bool is_stopped) {
+        const auto& [script, outcome] = ran;
+        add(totals, outcome);
+        if (outcome.violation && !is_stopped) report(arguments, script, outcome);
+        return !(outcome.violation && arguments.stops);
+      });
+  summarize(arguments, totals, seconds);
   const bool lacks = std::any_of(
       distcron::sim::kSituations.begin(), distcron::sim::kSituations.end(),
       [&](const auto& s) { return totals.sum.marks.count(s.situation) < arguments.marks; });

@@ -45,12 +45,12 @@ TEST_SUITE("ctl") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "add takes variables from files as they stand; --env wins") {
-    host.files["a.env"] = "# of the backup\n\nA=1\r\nB=\"two words\"\n  C=x=y";
+    host.files["a.env"] = "# of the backup\n\nA=1\r\nB=\"two words\" \n  C=x=y";
     host.files["b.env"] = "A=2\n";
     const model::JobSpec spec = added({"add", "x", "--manual", "--env-file", "a.env", "--env-file",
                                        "b.env", "--env", "C=mine", "--", "true"});
 
-    CHECK(spec.env == model::TextMap{{"A", "2"}, {"B", "\"two words\""}, {"C", "mine"}});
+    CHECK(spec.env == model::TextMap{{"A", "2"}, {"B", "\"two words\" "}, {"C", "mine"}});
   }
 
   TEST_CASE_FIXTURE(Fixture, "a line of --env-file that is no variable is named") {
