@@ -94,7 +94,7 @@ class AgentDice final : public consensus::Dice {
 };
 
 /// What this version can do, for clusters of different versions.
-inline constexpr std::int32_t kFeatureLevel = 1;
+inline constexpr std::int32_t kFeatureLevel = 2;
 
 class Agent {
  public:

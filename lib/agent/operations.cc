@@ -230,6 +230,10 @@ void Operations::dispatch(const wire::Operation& operation, const Call& call) {
       return serve<Op::kClusterForceQuorum>(call, &Operations::cluster_force_quorum);
     case Op::kClusterUpgrade:
       return serve<Op::kClusterUpgrade>(call, &Operations::cluster_upgrade);
+    case Op::kLockList:
+      return serve<Op::kLockList>(call, &Operations::lock_list);
+    case Op::kLockRelease:
+      return serve<Op::kLockRelease>(call, &Operations::lock_release);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/call.h"
 #include "agent/clock.h"
 #include "agent/fleet.h"
 #include "agent/host.h"
@@ -24,51 +25,6 @@
 #include "wire/operations.h"
 
 namespace distcron::agent {
-
-/// Who asks, as the key says.
-struct Caller {
-  std::string public_key;
-  std::string name;
-  model::Role role = model::Role::kViewer;
-  model::TextList run_as;
-  std::string jobs;  ///< Glob; empty: all.
-  std::string host;  ///< Only jobs pinned to this host; empty: all.
-};
-
-/// One request under way. Copies share the way back; exactly one answer is given.
-class Call {
- public:
-  using Send = std::function<void(const wire::Reply& reply)>;
-
-  Call(Caller caller, wire::Request request, bool is_relayed, Send send)
-      : caller_(std::move(caller)),
-        request_(std::move(request)),
-        is_relayed_(is_relayed),
-        send_(std::move(send)) {}
-
-  [[nodiscard]] const Caller& caller() const { return caller_; }
-
-  [[nodiscard]] const wire::Request& request() const { return request_; }
-
-  /// Came over another member, and goes no further.
-  [[nodiscard]] bool is_relayed() const { return is_relayed_; }
-
-  void refuse(const Error& error) const;
-  /// Hands on another member's answer.
-  void answer_as(const wire::Reply& reply) const;
-  void answer_bytes(std::string body) const;
-
-  template <class Body>
-  void answer(const Body& body) const {
-    answer_bytes(wire::encode(body));
-  }
-
- private:
-  Caller caller_;
-  wire::Request request_;
-  bool is_relayed_ = false;
-  Send send_;
-};
 
 /// Gets what came of an attempt to join a cluster.
 using JoinDone = std::function<void(const Result<wire::NodeJoinReply>& reply)>;
@@ -160,6 +116,14 @@ class Operations {
   void run_history(const Call& call, const wire::HistoryRequest& request);
   void run_wait(const Call& call, const wire::WaitRequest& request);
   void run_logs(const Call& call, const wire::LogsRequest& request);
+  void lock_list(const Call& call, const wire::LockRequest& request);
+  void lock_release(const Call& call, const wire::LockRequest& request);
+  [[nodiscard]] Result<std::vector<planner::Place>> places_of(const Call& call,
+                                                              const std::string& name) const;
+  [[nodiscard]] bool is_silent(std::int64_t node_id) const;
+  void answer_history(const Call& call, const std::vector<model::Run>& runs, std::int64_t limit);
+  /// As run_item(), and whether its host is silent.
+  [[nodiscard]] wire::RunItem item_of(const model::Run& run) const;
   // cluster and access
   void version(const Call& call, const wire::Empty& request);
   void whoami(const Call& call, const wire::Empty& request);

@@ -248,18 +248,29 @@ void Operations::run_history(const Call& call, const wire::HistoryRequest& reque
         call.refuse(no_such_job(asked[0]));
         return;
       }
-      wire::RunList out;
-      for (const model::Run& run : *runs) {
-        const planner::Job* job = state_.find_job(run.job_uid);
-        const bool allowed = job != nullptr ? may_touch(call.caller(), *job->spec)
-                                            : call.caller().role != model::Role::kSelf;
-        if (allowed) out.items.push_back(run_item(run));
-      }
-      if (static_cast<std::int64_t>(runs->size()) == filter.limit) {
-        out.next = runs->back().run_id;
-      }
-      call.answer(out);
+      answer_history(call, *runs, filter.limit);
     };
+  });
+}
+
+/// A host that is silent from here may well be in touch with the scheduler, who knows better.
+void Operations::answer_history(const Call& call, const std::vector<model::Run>& runs,
+                                std::int64_t limit) {
+  wire::RunList out;
+  bool is_any_suspect = false;
+  for (const model::Run& run : runs) {
+    const planner::Job* job = state_.find_job(run.job_uid);
+    const bool allowed = job != nullptr ? may_touch(call.caller(), *job->spec)
+                                        : call.caller().role != model::Role::kSelf;
+    if (!allowed) continue;
+    out.items.push_back(item_of(run));
+    is_any_suspect = is_any_suspect || out.items.back().suspect.has_value();
+  }
+  if (static_cast<std::int64_t>(runs.size()) == limit) out.next = runs.back().run_id;
+  if (!is_any_suspect || call.request().stale) return call.answer(out);
+  ask_scheduler(call, [call, out](const wire::Reply* theirs) {
+    if (theirs != nullptr) return call.answer_as(*theirs);
+    call.answer(out);
   });
 }
 
@@ -271,7 +282,7 @@ void Operations::run_wait(const Call& call, const wire::WaitRequest& request) {
     const bool started = run.started_at.has_value() || model::is_final(run.state);
     const bool done = request.until == "started" ? started : model::is_final(run.state);
     if (done || request.wait_ms <= 0 || wait_polls_.size() >= kPollsMax) {
-      asked.answer(wire::WaitReply{done, run_item(run)});
+      asked.answer(wire::WaitReply{done, item_of(run)});
       return;
     }
     // It ended while its row was read: nobody will call, so the client soon asks again.
@@ -307,7 +318,7 @@ void Operations::on_timer(const Now& now) {
     }
     wire::WaitReply reply;
     reply.done = done;
-    if (run != nullptr) reply.run = run_item(*run);
+    if (run != nullptr) reply.run = item_of(*run);
     poll->call.answer(reply);
     poll = wait_polls_.erase(poll);
   }

@@ -51,6 +51,9 @@ namespace distcron::ctl {
 [[nodiscard]] CommandSpec cluster_restore_command();
 [[nodiscard]] CommandSpec cluster_upgrade_command();
 [[nodiscard]] CommandSpec cluster_force_quorum_command();
+[[nodiscard]] CommandSpec lock_list_command();
+[[nodiscard]] CommandSpec lock_show_command();
+[[nodiscard]] CommandSpec lock_release_command();
 [[nodiscard]] CommandSpec access_keygen_command();
 [[nodiscard]] CommandSpec access_key_list_command();
 [[nodiscard]] CommandSpec access_key_add_command();

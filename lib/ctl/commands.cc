@@ -70,6 +70,9 @@ std::vector<CommandSpec> make_commands() {
   all.push_back(cluster_restore_command());
   all.push_back(cluster_upgrade_command());
   all.push_back(cluster_force_quorum_command());
+  all.push_back(lock_list_command());
+  all.push_back(lock_show_command());
+  all.push_back(lock_release_command());
   all.push_back(access_keygen_command());
   all.push_back(access_key_list_command());
   all.push_back(access_key_add_command());

@@ -19,10 +19,11 @@
 namespace distcron::model {
 
 /// The number of a command in the log is its place here: append only.
-using Command = std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled,
-                             TriggerRun, Decide, HostReports, KillRuns, PutKey, RemoveKey,
-                             PutSetting, PruneRuns, AddNode, SetNode, DrainNode, UndrainNode,
-                             RemoveNode, PutToken, RemoveToken, Pause, Resume, RaiseIncarnation>;
+using Command =
+    std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled, TriggerRun,
+                 Decide, HostReports, KillRuns, PutKey, RemoveKey, PutSetting, PruneRuns, AddNode,
+                 SetNode, DrainNode, UndrainNode, RemoveNode, PutToken, RemoveToken, Pause, Resume,
+                 RaiseIncarnation, ReleaseRuns>;
 
 /// One entry of the log.
 struct Entry {

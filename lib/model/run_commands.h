@@ -189,4 +189,14 @@ DC_VISIT(KillRuns, c) {
   visit(Field{"reason", ""}, c.reason);
 }
 
+/// Frees the concurrency places that these runs keep: of one that ended as unknown, its hold; one
+/// that is out on a host ends as unknown(host_unreachable) and keeps nothing. Feature level 2.
+struct ReleaseRuns {
+  std::vector<std::int64_t> run_ids;
+};
+
+DC_VISIT(ReleaseRuns, c) {
+  visit(Field{"run_ids", ""}, c.run_ids);
+}
+
 }  // namespace distcron::model

@@ -58,9 +58,11 @@ class Applier {
   void node_item(const Node& node, std::string_view action);
 
   // apply_losses.cc
+  Status run(const model::ReleaseRuns& command);
   void bury(Node& node, bool leaves);
   /// The attempt is given up: the run gets another one or ends, as its guarantee says.
-  void lose(LiveRun& live, model::RunState state, model::Reason reason);
+  /// `holds`: an unreachable one that ends keeps its place.
+  void lose(LiveRun& live, model::RunState state, model::Reason reason, bool holds = true);
   void lose_runs_of(std::int64_t node_id, model::RunState state, model::Reason reason);
   void doubt(LiveRun& live);
   void hold_place(const model::Run& run);

@@ -19,7 +19,7 @@ constexpr std::int64_t kIdJump = 1LL << 20;
 constexpr std::int32_t kAttemptJump = 1'000;
 }  // namespace
 
-void Applier::lose(LiveRun& live, RunState state, Reason reason) {
+void Applier::lose(LiveRun& live, RunState state, Reason reason, bool holds) {
   model::Run& run = live.run;
   if (run.state == RunState::kDispatched) {
     out_.orders.emplace_back(RevokeOrder{
@@ -39,7 +39,7 @@ void Applier::lose(LiveRun& live, RunState state, Reason reason) {
   }
   const model::Run given_up = run;
   finish(live, state, reason);
-  if (reason == Reason::kHostUnreachable) hold_place(given_up);
+  if (holds && reason == Reason::kHostUnreachable) hold_place(given_up);
 }
 
 void Applier::lose_runs_of(std::int64_t node_id, RunState state, Reason reason) {
@@ -73,6 +73,33 @@ void Applier::release_holds_of(std::int64_t node_id) {
   }
   for (const std::int64_t id : ids)
     release_hold(id);
+}
+
+/// Whether the host of a run is silent is known to who proposes this, not to the state.
+Status Applier::run(const model::ReleaseRuns& command) {
+  for (const std::int64_t id : command.run_ids) {
+    const LiveRun* live = state_.live(id);
+    const bool is_out = live != nullptr && is_busy(live->run.state);
+    if (is_out || state_.holds.contains(id)) continue;
+    return fail(ErrorCode::kConflict, "run " + std::to_string(id) + " keeps no place");
+  }
+  for (const std::int64_t id : command.run_ids) {
+    LiveRun* live = state_.live(id);
+    const auto hold = state_.holds.find(id);
+    std::string name = live != nullptr ? live->run.job : "";
+    if (hold != state_.holds.end()) {
+      const JobEntry* entry = state_.job(hold->second.job_uid);
+      if (entry != nullptr) name = entry->job.spec->name;
+    }
+    item(name, "released", 0, id);
+    event("lock.released", name, "run " + std::to_string(id));
+    if (live != nullptr && is_busy(live->run.state)) {
+      lose(*live, RunState::kUnknown, Reason::kHostUnreachable, false);
+    } else {
+      release_hold(id);
+    }
+  }
+  return {};
 }
 
 /// The row stays: its id is never given again, and its key tells a host that it was removed.

@@ -119,6 +119,10 @@ struct Touched {
     runs.insert(command.run_ids.begin(), command.run_ids.end());
   }
 
+  void add(const model::ReleaseRuns& command) {
+    runs.insert(command.run_ids.begin(), command.run_ids.end());
+  }
+
   void add(const model::PutNode&) { is_all = true; }  // may boot any job
 
   void add(const model::PruneRuns& command) {
@@ -283,6 +287,32 @@ std::optional<WallTime> State::paused_until(WallTime now) const {
 
 std::int64_t State::wanted_voters() const {
   return impl_->number_setting(kVotersSetting, 5);
+}
+
+std::vector<Place> State::places() const {
+  std::vector<Place> out;
+  for (const auto& [id, live] : impl_->runs) {
+    const model::Run& run = live.run;
+    const JobEntry* entry = std::as_const(*impl_).job(run.job_uid);
+    const bool excludes =
+        entry != nullptr && entry->job.spec->concurrency != model::Concurrency::kAllow;
+    if (!excludes || !is_busy(run.state)) continue;
+    out.push_back({id, run.job_uid, run.node_id, run.attempt, &run});
+  }
+  for (const auto& [id, hold] : impl_->holds)
+    out.push_back({id, hold.job_uid, hold.node_id, hold.attempt, nullptr});
+  std::sort(out.begin(), out.end(),
+            [](const Place& a, const Place& b) { return a.run_id < b.run_id; });
+  return out;
+}
+
+std::int32_t State::feature_level() const {
+  std::optional<std::int32_t> least;
+  for (const auto& [id, node] : impl_->nodes) {
+    if (model::is_member(node))
+      least = std::min(least.value_or(node.feature_level), node.feature_level);
+  }
+  return least.value_or(0);
 }
 
 const Cluster& State::cluster() const {

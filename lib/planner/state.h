@@ -47,6 +47,16 @@ struct HostSituation {
   std::optional<WallTime> silent_since;  ///< Of one that is not alive; unset: not known.
 };
 
+/// A run that keeps the place of its job: one that is out on a host, or one that ended as unknown
+/// and may still be alive on a silent host.
+struct Place {
+  std::int64_t run_id = 0;
+  std::uint64_t job_uid = 0;
+  std::int64_t node_id = 0;
+  std::int32_t attempt = 0;
+  const model::Run* live = nullptr;  ///< Null: it has ended. Lives until the next apply.
+};
+
 /// Facts of the moment that the planner may use; gathered by the agent.
 struct Situation {
   WallTime now{};
@@ -123,6 +133,10 @@ class State {
   /// when nothing is paused at `now`.
   [[nodiscard]] std::optional<WallTime> paused_until(WallTime now) const;
   [[nodiscard]] std::int64_t wanted_voters() const;  ///< Setting `voters`: 3, 5 or 7; 5 by default.
+  /// Of jobs whose runs exclude each other, by run id.
+  [[nodiscard]] std::vector<Place> places() const;
+  /// The lowest of all members: what every one of them can read in the log. 0: no member.
+  [[nodiscard]] std::int32_t feature_level() const;
   [[nodiscard]] const Cluster& cluster() const;
   [[nodiscard]] std::optional<std::string> setting(std::string_view key) const;
   [[nodiscard]] std::map<std::string, std::string> settings() const;

@@ -12,6 +12,7 @@ template std::string to_json(const KillRequest&);
 template std::string to_json(const HistoryRequest&);
 template std::string to_json(const RunItem&);
 template std::string to_json(const RunList&);
+template std::string to_json(const LockItem&);
 template std::string to_json(const WaitRequest&);
 template std::string to_json(const WaitReply&);
 template std::string to_json(const LogsRequest&);

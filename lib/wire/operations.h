@@ -54,6 +54,8 @@ enum class Op : std::int32_t {
   kClusterBackup,
   kClusterForceQuorum,
   kClusterUpgrade,
+  kLockList,
+  kLockRelease,
 };
 
 struct Operation {
@@ -103,8 +105,10 @@ inline constexpr std::array kOperations = {
     Operation{Op::kClusterBackup, "cluster.backup", model::Role::kAdmin, false, false},
     Operation{Op::kClusterForceQuorum, "cluster.force_quorum", model::Role::kAdmin, true, false},
     Operation{Op::kClusterUpgrade, "cluster.upgrade", model::Role::kViewer, false, false},
+    Operation{Op::kLockList, "lock.list", model::Role::kViewer, false, true},
+    Operation{Op::kLockRelease, "lock.release", model::Role::kAdmin, true, false},
 };
-static_assert(kOperations.size() == static_cast<std::size_t>(Op::kClusterUpgrade));
+static_assert(kOperations.size() == static_cast<std::size_t>(Op::kLockRelease));
 
 /// nullptr for a number that is none.
 [[nodiscard]] constexpr const Operation* find_operation(std::int32_t number) {
@@ -162,6 +166,8 @@ DC_OP(kClusterStepdown, StepdownRequest, ChangeReply);
 DC_OP(kClusterBackup, BackupRequest, BackupReply);
 DC_OP(kClusterForceQuorum, ForceQuorumRequest, ChangeReply);
 DC_OP(kClusterUpgrade, Empty, UpgradeReply);
+DC_OP(kLockList, LockRequest, LockList);
+DC_OP(kLockRelease, LockRequest, ChangeReply);
 #undef DC_OP
 
 }  // namespace distcron::wire

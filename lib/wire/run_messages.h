@@ -156,4 +156,46 @@ DC_VISIT(RunList, m) {
   visit(Field{"next", ""}, m.next);
 }
 
+/// Whose places: of the job or run that `name` is; empty: all.
+struct LockRequest {
+  std::string name;
+  bool force = false;  ///< Releasing: also what its host still reports about.
+};
+
+DC_VISIT(LockRequest, m) {
+  visit(Field{"name", ""}, m.name);
+  visit(Field{"force", ""}, m.force);
+}
+
+/// A run that keeps the place of its job, so that no other run of it starts.
+struct LockItem {
+  std::string name;  ///< Of the job.
+  std::int64_t run_id = 0;
+  std::string state;  ///< dispatched, running, or unknown: it may be alive on a silent host.
+  std::string node;
+  std::int64_t node_id = 0;
+  std::int64_t attempt = 0;
+  std::optional<WallTime> since;
+  std::optional<bool> suspect;
+};
+
+DC_VISIT(LockItem, m) {
+  visit(Field{"name", "job"}, m.name);
+  visit(Field{"run_id", "run"}, m.run_id);
+  visit(Field{"state", "state of the run"}, m.state);
+  visit(Field{"node", "node"}, m.node);
+  visit(Field{"node_id", "node id"}, m.node_id);
+  visit(Field{"attempt", "attempt"}, m.attempt);
+  visit(Field{"since", "since"}, m.since);
+  visit(Field{"suspect", "its host is silent"}, m.suspect);
+}
+
+struct LockList {
+  std::vector<LockItem> items;
+};
+
+DC_VISIT(LockList, m) {
+  visit(Field{"items", ""}, m.items);
+}
+
 }  // namespace distcron::wire

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What people see of runs whose host is silent, and how they free the places of such runs."""
+
+import os
+import pathlib
+import signal
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import fleet  # noqa: E402
+import one_node  # noqa: E402
+
+
+class SilenceTest(unittest.TestCase):
+    def test_a_silent_host_makes_its_run_suspect_and_its_place_can_be_released(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            some = three[2]
+            some.ctl("add", "long", "--manual", "--on", "name=n3", "--command", "sleep 600")
+            run = some.run_job("long")
+            one_node.wait_until(lambda: some.run_of(run)["state"] == "running", 30, "it runs")
+            self.assertNotIn("suspect", some.run_of(run))
+
+            refused = some.ctl("lock", "release", "long", "--yes", check=False)
+            self.assertEqual(refused.returncode, 5, refused.stderr)
+            self.assertIn("its host is in touch", refused.stderr)
+            locks = some.items("lock", "list")
+            self.assertEqual([(item["name"], item["run_id"], item["state"], item["node"])
+                              for item in locks], [("long", run, "running", "n3")])
+
+            os.kill(three[3].agent.pid, signal.SIGSTOP)
+            for number in (1, 2):
+                one_node.wait_until(lambda: three[number].run_of(run).get("suspect"), 30,
+                                    f"n{number} says that the host of the run is silent")
+            self.assertEqual(some.run_of(run)["state"], "running")
+            self.assertIn("running (host silent)", some.ctl("history", "long").stdout)
+            self.assertIn("suspect", some.ctl("node", "list").stdout)
+            skipped = some.run_job("long")
+            self.assertEqual(some.wait(skipped)["reason"], "overlap")
+
+            some.ctl("lock", "release", "long", "--yes", "--reason", "n3 is broken")
+            freed = some.run_of(run)
+            self.assertEqual((freed["state"], freed["reason"]), ("unknown", "host_unreachable"))
+            self.assertEqual(some.items("lock", "list"), [])
+            events = some.items("cluster", "events", "--type", "lock.released")
+            self.assertEqual(len(events), 1, events)
+            self.assertIn("n3 is broken", events[0]["text"])
+            again = some.ctl("lock", "release", "long", "--yes", check=False)
+            self.assertEqual(again.returncode, 5, again.stderr)
+
+            # What the host says when it is back does not change the end, and the job runs again.
+            os.kill(three[3].agent.pid, signal.SIGCONT)
+            next_run = some.run_job("long")
+            one_node.wait_until(lambda: some.run_of(next_run)["state"] == "running", 60,
+                                "the next run starts")
+            self.assertNotIn("suspect", some.run_of(next_run))
+            self.assertEqual(some.run_of(run)["state"], "unknown")
+
+            some.ctl("lock", "release", next_run, "--yes", "--force")
+            self.assertEqual(some.run_of(next_run)["state"], "unknown")
+
+
+if __name__ == "__main__":
+    one_node.skip_without_programs()
+    unittest.main(verbosity=2)
