@@ -286,6 +286,7 @@ wire::HostState Agent::own_state() const {
   out.capacity = options_.max_running;
   out.clock_ok = clock_guard_.is_trusted();
   out.applied = log_->last_applied();
+  host_->add_permit(out, now_);
   return out;
 }
 
@@ -331,6 +332,8 @@ Result<std::string> Agent::login(std::uint32_t uid, const std::string& public_ke
 model::TextList Agent::warnings() const {
   model::TextList out = options_.warnings;
   if (!clock_guard_.is_trusted()) out.push_back(clock_guard_.why());
+  for (const std::string& warning : fleet_->clock_warnings())
+    out.push_back(warning);
   if (!log_->health()) {
     out.push_back("changes cannot be stored: " + log_->health().error().message);
   }

@@ -95,6 +95,9 @@ class Fleet final : public Link {
   void look_at(wire::NodeItem& item, const Now& now) const;
   [[nodiscard]] std::optional<wire::SchedulerItem> scheduler() const;
 
+  /// Members whose wall clocks are far from the scheduler's, a sentence each.
+  [[nodiscard]] model::TextList clock_warnings() const;
+
   /// Reachable from this agent, as the mesh sees it.
   [[nodiscard]] bool is_reachable(consensus::NodeId id) const;
 

@@ -19,8 +19,10 @@ constexpr Micros kTransferPause{30'000'000};
 constexpr Micros kBackOffMin{60'000'000};
 constexpr Micros kBackOffMax{600'000'000};
 constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more shall not schedule
-/// ... and by more than this it gets no runs: it would refuse them as late, or start them early.
+/// ... and by more than this it gets no runs when it issues no permits: it would refuse them as
+/// late, or start them early. By permits they start on time; then it is worth a warning.
 constexpr Micros kHostClockMax{2'000'000};
+constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
 
 Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
@@ -222,15 +224,41 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
     host.capacity = facts_.capacity;
     const auto seen = seen_.find(node.id);
     if (seen != seen_.end() && seen->second.heard_at) {
-      host.capacity = seen->second.said.capacity;
+      const wire::HostState& said = seen->second.said;
+      host.capacity = said.capacity;
+      host.start_rate = said.start_rate;
+      if (said.boot != 0) {
+        const auto peer = peer_state(node.id);
+        const Micros way = peer && peer->rtt ? *peer->rtt / 2 : Micros(0);
+        host.permit =
+            planner::HostPermit{said.boot, said.permit, now.mono - *seen->second.heard_at + way};
+      }
     }
-    host.is_clock_ok = is_clock_good(node.id, kHostClockMax);
+    host.is_clock_ok = is_clock_good(node.id, host.permit ? kPermitClockMax : kHostClockMax);
     if (node.id != facts_.self) {
       const MonoTime heard = last_heard(node.id).value_or(leads_since_);
       host.is_alive = now.mono - heard <= facts_.suspect_after;
       if (!host.is_alive) host.silent_since = now.wall - (now.mono - heard);
     }
     out.push_back(host);
+  }
+  return out;
+}
+
+model::TextList Fleet::clock_warnings() const {
+  model::TextList out;
+  const consensus::NodeId leader = replica_->raft().leader();
+  const bool leads = leader == facts_.self;
+  for (const mesh::PeerState& peer : mesh_.peer_states()) {
+    if ((!leads && peer.node_id != leader) || !peer.is_connected || !peer.clock_offset) continue;
+    if (magnitude(*peer.clock_offset) <= kHostClockMax) continue;
+    const model::Node* node = state_.find_node(leads ? peer.node_id : facts_.self);
+    const bool is_ahead = (*peer.clock_offset > Micros(0)) == leads;
+    const auto tenths = magnitude(*peer.clock_offset).count() / 100'000;
+    out.push_back("the clock of host " + (node != nullptr ? node->name : "") + " is " +
+                  std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s " +
+                  (is_ahead ? "ahead of" : "behind") +
+                  " the scheduler's; its runs start by the scheduler's clock");
   }
   return out;
 }

@@ -12,23 +12,14 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr Seconds kStartSlack{2};      // a start later than this after start_at is refused
-constexpr Seconds kStartSlackMax{30};  // ... stretched by a herd up to this
-constexpr Seconds kWallWaitMax{1};     // wait for the wall clock to reach the slot
+constexpr Seconds kWallWaitMax{1};    // wait for the wall clock to reach the slot
+constexpr Seconds kWallWaitSlack{2};  // ... and so long after that wait it may still start
 constexpr Millis kConnectPause{50};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
-/// Starts that a busy host can be expected to make. The executor's own measure is of forks, many
-/// times what of them comes to an exec when all that it has forked wants the processor at once.
-constexpr std::int64_t kStartsPerSecondMax = 100;
 
 process::RunKey key_of(const model::Run& run) {
   return process::RunKey{run.run_id, run.attempt};
-}
-
-/// How far `at` lies ahead on the wall clock, carried over to boottime.
-MonoTime to_mono(WallTime at, const Now& now) {
-  return now.mono + (at - now.wall);
 }
 
 }  // namespace
@@ -51,72 +42,6 @@ void Host::on_order(const planner::Order& order, const Now& now) {
       forget(process::RunKey{committed->run_id, committed->attempt});
     }
   }
-}
-
-MonoTime Host::start_limit(MonoTime start_at) const {
-  std::int64_t rate = hello_ ? hello_->starts_per_s : 0;
-  if (rate <= 0 || rate > kStartsPerSecondMax) rate = kStartsPerSecondMax;
-  // All that is under way counts, also what waits in the executor: a herd that was refused once
-  // would else come back with hardly any time and be refused again.
-  const std::int64_t herd_ms = live_count() * 1000 / rate;
-  const Millis slack = std::min<Millis>(Millis(kStartSlack) + Millis(herd_ms), kStartSlackMax);
-  return start_at + slack;
-}
-
-void Host::accept(const planner::ClaimOrder& order, const Now& now) {
-  const process::RunKey key = key_of(order.run);
-  if (tasks_.contains(key) || journal_.contains(key)) return;
-  const planner::Job* job = state_.find_job(order.run.job_uid);
-  if (job == nullptr) {
-    tombstone(key, model::Reason::kRemoved, {});
-    return;
-  }
-  const MonoTime start_at = to_mono(order.start_at, now);
-  // A host that comes to a claim too late, as after a partition, cannot know what was decided
-  // about it meanwhile: its own state is still on the way there.
-  if (now.mono > start_limit(start_at)) {
-    tombstone(key, model::Reason::kTooLate, "the host heard of it too late");
-    return;
-  }
-  Task task;
-  task.run = order.run;
-  task.spec = job->spec;
-  task.start_at = start_at;
-  tasks_.emplace(key, std::move(task));
-
-  store::JournalPut put;
-  put.run_id = key.run_id;
-  put.attempt = key.attempt;
-  put.kind = store::JournalKind::kAccepted;
-  put.boot_id = facts_.boot_id;
-  put.bytes = std::to_string(epoch_micros(order.start_at));
-  journal_[key] = put;
-  if (mutant("start-unaccepted")) arm(key);
-  log_.journal(put, [this, key](const Status& status) {
-    const auto found = tasks_.find(key);
-    if (found == tasks_.end() || found->second.phase != Phase::kAccepting) return;
-    if (status) {
-      arm(key);
-      return;
-    }
-    // Not durable, so it never starts; the scheduler hears that and may assign it again.
-    journal_.erase(key);
-    tasks_.erase(found);
-    model::HostReport refused;
-    refused.kind = model::ReportKind::kUnstarted;
-    refused.run_id = key.run_id;
-    refused.attempt = key.attempt;
-    refused.reason = model::Reason::kSpawnFailed;
-    refused.detail = status.error().message;
-    report(std::move(refused));
-  });
-}
-
-void Host::arm(process::RunKey key) {
-  Task& task = tasks_.at(key);
-  task.phase = Phase::kArmed;
-  task.start_by = start_limit(task.start_at);
-  timers_.emplace(task.start_at, key);
 }
 
 void Host::revoke(const planner::RevokeOrder& order) {
@@ -216,9 +141,8 @@ void Host::on_timer(const Now& now) {
     timers_.erase(timers_.begin());
     const auto found = tasks_.find(key);
     if (found != tasks_.end() && found->second.phase == Phase::kArmed) {
-      // The first of a herd share the processor with all that are started after them.
       Task& task = found->second;
-      task.start_by = std::max(task.start_by, start_limit(task.start_at));
+      stretch(task.start);
       start(key, task, now);
     }
   }
@@ -227,9 +151,10 @@ void Host::on_timer(const Now& now) {
 void Host::start(process::RunKey key, Task& task, const Now& now) {
   // A `date` in a midnight job shall say the new day: wait for this host's own clock, a little.
   const Micros early = task.run.scheduled_at - now.wall;
-  if (early > Micros(0) && now.mono < task.start_at + kWallWaitMax) {
-    timers_.emplace(std::min(now.mono + early, task.start_at + kWallWaitMax), key);
-    task.start_by = std::max(task.start_by, task.start_at + kWallWaitMax + kStartSlack);
+  const MonoTime wait_end = std::min(now.mono + early, task.start.at + kWallWaitMax);
+  if (early > Micros(0) && now.mono < wait_end) {
+    timers_.emplace(wait_end, key);
+    task.start.by = std::max(task.start.by, wait_end + kWallWaitSlack);
     return;
   }
   const model::Run* live = state_.find_live_run(key.run_id);
@@ -237,13 +162,13 @@ void Host::start(process::RunKey key, Task& task, const Now& now) {
                              live->node_id == facts_.node_id &&
                              live->state == model::RunState::kDispatched;
   if (!still_claimed) return;  // a revocation is on its way
-  if (now.mono > task.start_by && !mutant("start-late")) {
+  if (now.mono > task.start.by && !mutant("start-late")) {
     task.phase = Phase::kRevoking;
     tombstone(key, model::Reason::kTooLate, "the host came to it too late");
     return;
   }
   process::SpawnPlan plan = make_plan(*task.spec, task.run, facts_);
-  plan.start_by_boottime_us = task.start_by.time_since_epoch().count();
+  plan.start_by_boottime_us = task.start.by.time_since_epoch().count();
   if (mutant("start-late")) plan.start_by_boottime_us = 0;
   task.phase = Phase::kSpawning;
   if (Status sent = exec_->spawn(plan); !sent) {
@@ -347,6 +272,7 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
     if (live == nullptr || live->attempt != started.key.attempt) return;
     Task adopted;
     adopted.run = *live;
+    adopted.start = start_of(started.key);
     if (const planner::Job* job = state_.find_job(live->job_uid)) adopted.spec = job->spec;
     want_earlier_kill(adopted);
     found = tasks_.emplace(started.key, std::move(adopted)).first;
@@ -362,7 +288,8 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
     out.run_id = started.key.run_id;
     out.attempt = started.key.attempt;
     out.pid = started.stub_pid;
-    out.started_at = started.wall_us > 0 ? wall_from_micros(started.wall_us) : now.wall;
+    out.started_at = started.wall_us > 0 ? recorded(task.start, started.wall_us, started.boot_us)
+                                         : recorded(now);
     report(std::move(out));
   }
   if (task.kill_wanted && exec_) {
@@ -446,7 +373,7 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
     lost.outcome = model::RunState::kUnknown;
     lost.reason = model::Reason::kSupervisorLost;
     lost.detail = record.error().message;
-    lost.ended_at = now.wall;
+    lost.ended_at = recorded(now);
     report(std::move(lost));
     return;
   }
@@ -471,7 +398,7 @@ void Host::propose_reports(const Now& now) {
     command.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(cut));
     reports_.erase(reports_.begin(), cut);
     model::Entry entry;
-    entry.at = now.wall;
+    entry.at = recorded(now);
     entry.actor = "host:" + facts_.node_name;
     entry.command = command;
     const MonoTime again = now.mono + kReportPause;

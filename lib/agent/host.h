@@ -20,6 +20,7 @@
 #include "planner/state.h"
 #include "process/exec_port.h"
 #include "process/run_files.h"
+#include "wire/mesh_messages.h"
 
 namespace distcron::agent {
 
@@ -50,6 +51,9 @@ class Host {
         state_(state),
         log_(log),
         random_(random) {}
+
+  /// What the claims of this host count from: a permit, and how fast it starts jobs.
+  void add_permit(wire::HostState& state, const Now& now) const;
 
   /// The journal of accepted attempts as the store kept it; before recover().
   void load_journal(const std::vector<store::JournalPut>& journal);
@@ -110,12 +114,20 @@ class Host {
     kRevoking,  ///< The tombstone is on its way to disk.
   };
 
+  /// When an attempt starts, by this host's boottime.
+  struct Start {
+    MonoTime at{};
+    MonoTime by{};              ///< Never later.
+    bool is_permitted = false;  ///< The claim says it; else it follows from the wall clock.
+    WallTime wall{};            ///< The scheduler's clock at that time.
+    Micros skew{0};             ///< From this host's wall clock to the scheduler's.
+  };
+
   struct Task {
     model::Run run;
     std::shared_ptr<const model::JobSpec> spec;
     Phase phase = Phase::kAccepting;
-    MonoTime start_at{};
-    MonoTime start_by{};
+    Start start;
     bool kill_wanted = false;
     planner::KillOrder kill;
   };
@@ -129,10 +141,25 @@ class Host {
   };
 
   void accept(const planner::ClaimOrder& order, const Now& now);
+  void accept(const model::Run& run, const Start& start, const Now& now);
+  /// Unset: the claim does not count from a permit that still holds here.
+  [[nodiscard]] std::optional<Start> resolve(const planner::ClaimOrder& order,
+                                             const Now& now) const;
+  [[nodiscard]] static std::string note_of(const Start& start);
+  /// What note_of() wrote, if it holds a start by permit.
+  [[nodiscard]] static std::optional<Start> noted_start(const std::string& note);
+  /// Of an attempt that is known here, also from before a restart.
+  [[nodiscard]] Start start_of(process::RunKey key) const;
+  /// An instant for the records: by this host's wall clock, or by the scheduler's when that
+  /// differs.
+  [[nodiscard]] static WallTime recorded(const Start& start, std::int64_t wall_us,
+                                         std::int64_t boot_us);
+  [[nodiscard]] WallTime recorded(const Now& now) const;
   void revoke(const planner::RevokeOrder& order);
   void kill(const planner::KillOrder& order);
   void forget(process::RunKey key);
   void arm(process::RunKey key);
+  void stretch(Start& start) const;
   void start(process::RunKey key, Task& task, const Now& now);
   void tombstone(process::RunKey key, model::Reason reason, std::string detail);
   void connect(const Now& now);
@@ -152,6 +179,7 @@ class Host {
                                                const std::shared_ptr<const model::JobSpec>& spec);
   /// Latest time to start one of `herd` attempts that are due together.
   [[nodiscard]] MonoTime start_limit(MonoTime start_at) const;
+  [[nodiscard]] std::int64_t start_rate() const;
 
   HostFacts facts_;
   HostPorts ports_;
@@ -174,6 +202,7 @@ class Host {
   std::vector<Tombstone> retry_tombstones_;
   std::map<process::RunKey, planner::KillOrder> early_kills_;  ///< Until reconcile().
   std::optional<MonoTime> retry_at_;
+  Micros skew_{0};  ///< Of the last claim with a permit.
   std::function<void(const process::ExecSpoolFile&)> on_spool_;
 };
 

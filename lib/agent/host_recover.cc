@@ -13,6 +13,7 @@ namespace distcron::agent {
 namespace {
 
 constexpr std::int64_t kTailBytes = 256;
+constexpr std::int32_t kPermitLevel = 2;  ///< Feature level from which claims count from permits.
 
 std::int64_t to_number(const std::string& text) {
   std::int64_t value = 0;
@@ -43,8 +44,11 @@ model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
   out.run_id = key.run_id;
   out.attempt = key.attempt;
   out.pid = run.pid;
-  if (record.started_wall_us > 0) out.started_at = wall_from_micros(record.started_wall_us);
-  out.ended_at = wall_from_micros(record.ended_wall_us);
+  const Start start = start_of(key);
+  if (record.started_wall_us > 0) {
+    out.started_at = recorded(start, record.started_wall_us, record.started_boot_us);
+  }
+  out.ended_at = recorded(start, record.ended_wall_us, record.ended_boot_us);
   out.output_bytes = record.out.written + record.err.written;
   out.output_truncated = record.out.cut() > 0 || record.err.cut() > 0;
   out.cpu_user_us = record.utime_us;
@@ -152,9 +156,19 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
       tombstone(key, run.reason, {});  // revoked before the restart: the order is repeated
       return;
     }
+    if (!noted && state_.feature_level() >= kPermitLevel) {
+      // When it should have started stood in the claim, which is gone: another claim says it anew.
+      tombstone(key, model::Reason::kHostCrash, "not accepted before the agent was started");
+      return;
+    }
+    if (const auto start = this_boot ? noted_start(note->second.bytes) : std::nullopt) {
+      journal_.erase(key);
+      accept(run, *start, now);
+      return;
+    }
     if (never_started) {  // go on with the claim
       journal_.erase(key);
-      accept(planner::ClaimOrder{run, start_at}, now);
+      accept(planner::ClaimOrder{run, start_at, std::nullopt}, now);
       return;
     }
   }
@@ -164,7 +178,7 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   gone.attempt = key.attempt;
   gone.outcome = model::RunState::kUnknown;
   gone.reason = this_boot ? model::Reason::kSupervisorLost : model::Reason::kHostReboot;
-  gone.ended_at = now.wall;
+  gone.ended_at = recorded(now);
   if (task != tasks_.end()) task->second.phase = Phase::kEnded;
   report(std::move(gone));
 }

@@ -49,6 +49,22 @@ struct EnumNames<Action> {
                                                           "cancel", "replace", "give_up"};
 };
 
+/// When a host starts a claim, by its own boottime clock. The host hands out permits with what it
+/// says of itself; a claim names the one that it counts from.
+struct StartPermit {
+  std::uint64_t boot = 0;           ///< Hash of the boot id of the host that issued it.
+  std::int64_t counter = 0;         ///< Its boottime then, in us: within a boot it only grows.
+  std::int64_t start_in_us = 0;     ///< From the permit until the start.
+  std::int64_t start_slack_us = 0;  ///< The host starts it until so much later, then never.
+};
+
+DC_VISIT(StartPermit, c) {
+  visit(Field{"boot", ""}, c.boot);
+  visit(Field{"counter", ""}, c.counter);
+  visit(Field{"start_in_us", ""}, c.start_in_us);
+  visit(Field{"start_slack_us", ""}, c.start_slack_us);
+}
+
 /// What the planner decided about one slot; the reasons are data, `explain` reads them.
 struct Decision {
   std::int64_t run_id = 0;  ///< 0: a slot of the schedule that has no row yet.
@@ -65,6 +81,8 @@ struct Decision {
   std::vector<Fact> facts;
   std::int32_t shards = 0;   ///< Above 0: one of so many; `node_id` is then its host.
   std::int64_t copy_of = 0;  ///< With run_id 0: a further shard of this queued run.
+  /// Claim: `start_at` on the clock of its host. Unset: the host goes by its wall clock.
+  std::optional<StartPermit> permit;
 };
 
 DC_VISIT(Decision, c) {
@@ -82,6 +100,7 @@ DC_VISIT(Decision, c) {
   visit(Field{"facts", ""}, c.facts);
   visit(Field{"shards", ""}, c.shards);
   visit(Field{"copy_of", ""}, c.copy_of);
+  visit(Field{"permit", ""}, c.permit);
 }
 
 /// All slots of the job up to and including `cursor` are decided.

@@ -224,7 +224,7 @@ void Applier::decide(const Decision& decision, std::int64_t term) {
       claim(run, decision, term);
       state_.set_run_state(*live, RunState::kDispatched);
       put(run);
-      out_.orders.emplace_back(ClaimOrder{run, decision.start_at});
+      out_.orders.emplace_back(ClaimOrder{run, decision.start_at, decision.permit});
       break;
     case Action::kQueue:
       run.reason = decision.reason;

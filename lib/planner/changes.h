@@ -92,6 +92,7 @@ struct Changes {
 struct ClaimOrder {
   model::Run run;
   WallTime start_at{};
+  std::optional<model::StartPermit> permit;  ///< Rules over `start_at`.
 };
 
 struct RevokeOrder {

@@ -19,6 +19,12 @@ namespace {
 
 constexpr std::size_t kFactsMax = 20;
 
+constexpr Micros kStartSlack{2'000'000};      // a start later than this is refused
+constexpr Micros kStartSlackMax{30'000'000};  // ... stretched by a herd up to this
+/// Starts a second that a busy host can be expected to make. Its own measure is of forks, many
+/// times what of them comes to an exec when all that was forked wants the processor at once.
+constexpr std::int64_t kStartRateMax = 100;
+
 /// Jobs that came from the crontabs of a host stay there until somebody says where they may run.
 bool is_pinned_elsewhere(const Node& node, const model::JobSpec& spec) {
   const bool is_pinned = !spec.origin_host.empty() && (spec.managed || spec.on.empty());
@@ -225,6 +231,23 @@ std::vector<HostPool::Share> HostPool::spread(const Job& job, const model::Targe
   for (const Place* place : fitting)
     out.push_back({place->node, bar(*place, wish) == Bar::kNone});
   return out;
+}
+
+std::optional<model::StartPermit> HostPool::permit_for(std::int64_t node_id, WallTime start_at,
+                                                       WallTime now) const {
+  const auto place = std::find_if(places_.begin(), places_.end(),
+                                  [node_id](const Place& one) { return one.node->id == node_id; });
+  if (place == places_.end() || !place->now.permit) return std::nullopt;
+  const HostPermit& issued = *place->now.permit;
+  const std::int64_t measured = place->now.start_rate;
+  const std::int64_t rate = measured > 0 ? std::min(measured, kStartRateMax) : kStartRateMax;
+  const Micros herd{place->busy * 1'000'000 / rate};
+  model::StartPermit permit;
+  permit.boot = issued.boot;
+  permit.counter = issued.counter;
+  permit.start_in_us = (issued.age + std::max(start_at - now, Micros(0))).count();
+  permit.start_slack_us = std::min(kStartSlack + herd, kStartSlackMax).count();
+  return permit;
 }
 
 void HostPool::take(std::int64_t node_id) {

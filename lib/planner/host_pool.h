@@ -50,6 +50,12 @@ class HostPool {
 
   void take(std::int64_t node_id);
 
+  /// When a claim that is to start at `start_at` starts on this host's own clock, and until when it
+  /// may: two seconds, stretched by all that the host has to start. To be asked once all claims of
+  /// the turn were taken. Nothing for a host that issued no permit.
+  [[nodiscard]] std::optional<model::StartPermit> permit_for(std::int64_t node_id,
+                                                             WallTime start_at, WallTime now) const;
+
   /// Free places, of all hosts that could start something.
   [[nodiscard]] std::int64_t room() const { return room_; }
 

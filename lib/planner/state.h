@@ -38,6 +38,13 @@ struct Applied {
   std::vector<Order> orders;
 };
 
+/// The last permit that a host issued, and how long ago that was by the scheduler's clock.
+struct HostPermit {
+  std::uint64_t boot = 0;
+  std::int64_t counter = 0;
+  Micros age{0};
+};
+
 /// What the scheduler knows of a member at the moment.
 struct HostSituation {
   std::int64_t node_id = 0;
@@ -45,6 +52,8 @@ struct HostSituation {
   bool is_clock_ok = true;               ///< false: it would start nothing.
   std::int64_t capacity = 4096;          ///< Most live runs.
   std::optional<WallTime> silent_since;  ///< Of one that is not alive; unset: not known.
+  std::optional<HostPermit> permit;      ///< Unset: it goes by its wall clock.
+  std::int64_t start_rate = 0;           ///< Jobs that it can start a second; 0: not measured.
 };
 
 /// A run that keeps the place of its job: one that is out on a host, or one that ended as unknown

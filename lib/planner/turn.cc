@@ -50,6 +50,7 @@ Plan Turn::run() {
   collect_jobs();
   collect_runs();
   decide_all();
+  time_claims();
   set_timers_again();
   for (const auto& [uid, use] : uses_) {
     if (use.cursor) out_.cursors.push_back({.job_uid = uid, .cursor = *use.cursor});

@@ -115,6 +115,7 @@ class Turn {
   /// Hosts of a slot that runs on several; empty: it runs on one, or is split already.
   [[nodiscard]] std::vector<HostPool::Share> shares_of(const LiveRun* live, const Job& job);
   void claim(const Candidate& candidate, const Job& job, const Node& host);
+  void time_claims();
   void decide_shards(const Candidate& candidate, const Job& job,
                      const std::vector<HostPool::Share>& shares);
   void decide_paused(const Candidate& candidate, const Job& job, LiveRun* live);

@@ -129,6 +129,14 @@ void Turn::claim(const Candidate& candidate, const Job& job, const Node& host) {
   use.last_node = host.id;
 }
 
+/// Claims travel as durations on their hosts' own clocks: wall clocks need not agree.
+void Turn::time_claims() {
+  for (model::Decision& decision : out_.decisions) {
+    if (decision.action != Action::kClaim) continue;
+    decision.permit = hosts_.permit_for(decision.node_id, decision.start_at, now_.now);
+  }
+}
+
 /// The list of hosts is frozen here. A run that has a row becomes the last shard's line, after the
 /// copies that are made of it, as apply goes from line to line.
 void Turn::decide_shards(const Candidate& candidate, const Job& job,

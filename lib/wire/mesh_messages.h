@@ -59,7 +59,10 @@ struct HostState {
   std::int64_t capacity = 0;
   bool clock_ok = true;
   std::int64_t applied = 0;
-  std::uint64_t life = 0;  ///< Drawn at each start of the agent.
+  std::uint64_t life = 0;       ///< Drawn at each start of the agent.
+  std::uint64_t boot = 0;       ///< Of its permits: hash of its boot id. 0: it issues none.
+  std::int64_t permit = 0;      ///< See model::StartPermit::counter.
+  std::int64_t start_rate = 0;  ///< Jobs that it can start a second; 0: not measured.
 };
 
 DC_VISIT(HostState, m) {
@@ -68,6 +71,9 @@ DC_VISIT(HostState, m) {
   visit(Field{"clock_ok", ""}, m.clock_ok);
   visit(Field{"applied", ""}, m.applied);
   visit(Field{"life", ""}, m.life);
+  visit(Field{"boot", ""}, m.boot);
+  visit(Field{"permit", ""}, m.permit);
+  visit(Field{"start_rate", ""}, m.start_rate);
 }
 
 /// What a guest sends; which token he shows is what the mesh proved.
