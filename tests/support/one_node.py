@@ -80,9 +80,10 @@ class OneNode:
     """An agent that can be killed and started again on the same storage."""
 
     def __init__(self, sets=(), environment=None, storage=None,
-                 waits_for_executor=False, prefix=()):
+                 waits_for_executor=False, prefix=(), programs=BIN):
         """sets: further KEY=VALUE. environment: of the agent alone. storage: where it lies.
         prefix: words before the agent's command; they must end in an exec of it.
+        programs: the folder with the agent and its executor.
 
         waits_for_executor: at the end guard and executor must go by themselves, which takes as
         long as they may idle; else they are killed."""
@@ -96,6 +97,7 @@ class OneNode:
         self.agent = None
         self.sets = list(sets)
         self.prefix = list(prefix)
+        self.bin = programs
         self.agent_environment = {**os.environ, **(environment or {})}
         self.edits = []
         self.waits_for_executor = waits_for_executor
@@ -147,7 +149,7 @@ class OneNode:
 
     def launch(self, *arguments):
         """An agent on our storage, without a wait for its answer."""
-        words = [*self.prefix, BIN / "distcrond", "--set", f"storage.dir={self.storage}",
+        words = [*self.prefix, self.bin / "distcrond", "--set", f"storage.dir={self.storage}",
                  "--set", f"exec.default_user={getpass.getuser()}"]
         for pair in self.sets:
             words += ["--set", pair]

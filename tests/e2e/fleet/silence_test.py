@@ -62,6 +62,33 @@ class SilenceTest(unittest.TestCase):
             some.ctl("lock", "release", next_run, "--yes", "--force")
             self.assertEqual(some.run_of(next_run)["state"], "unknown")
 
+    def test_of_two_nodes_the_chosen_survivor_goes_on_alone_and_the_other_never(self):
+        with fleet.Fleet(2) as two:
+            two.wait_for_scheduler(1)
+            two[1].ctl("node", "set", "n2", "role=standby")
+            one_node.wait_until(lambda: {node["name"]: node["role"] for node in
+                                         two[1].status()["nodes"]} ==
+                                {"n1": "voter", "n2": "standby"}, 30, "n1 alone votes")
+            two[1].ctl("add", "job", "--manual", "--on", "name=n1", "--command", "true")
+
+            two[2].kill()
+            run = two[1].run_job("job")
+            self.assertEqual(two[1].wait(run)["state"], "ok")
+            self.assertEqual(two[1].scheduler(), 1)
+
+            two[2].start()
+            one_node.wait_until(lambda: any(item["run_id"] == run and item["state"] == "ok"
+                                            for item in two[2].items("history", "--stale")),
+                                30, "n2 has what happened without it")
+            two[1].kill()
+            refused = two[2].ctl("run", "job", check=False)
+            self.assertNotEqual(refused.returncode, 0, refused.stdout)
+            self.assertIs(two[2].status().get("quorum"), False)
+            self.assertIsNone(two[2].scheduler())
+
+            two[1].start()
+            self.assertEqual(two[1].wait(two[1].run_job("job"))["state"], "ok")
+
 
 if __name__ == "__main__":
     one_node.skip_without_programs()
