@@ -77,9 +77,9 @@ int PeerMember::chunk_credit(MonoTime now) {
 
 bool PeerMember::hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed) {
   missed = 0;
-  if (frame.boot == previous_boot_ && frame.boot != state_.boot) return false;
-  if (frame.boot != state_.boot) {
-    previous_boot_ = state_.boot;
+  const PeerBoots::Heard heard = boots_.hear(frame.boot, now);
+  if (heard == PeerBoots::Heard::kOld) return false;
+  if (heard == PeerBoots::Heard::kNew) {
     state_.boot = frame.boot;
     state_.boot_since = now;
     heard_seq_ = 0;

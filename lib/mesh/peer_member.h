@@ -11,6 +11,7 @@
 #include <zmq.hpp>
 
 #include "base/time.h"
+#include "mesh/peer_boots.h"
 #include "mesh/peer_frame.h"
 #include "mesh/peer_link.h"
 #include "mesh/peer_mesh.h"
@@ -58,7 +59,7 @@ class PeerMember {
   PeerLink link_;
   PeerLink bulk_;
   PeerState state_;
-  std::uint64_t previous_boot_ = 0;
+  PeerBoots boots_;
   std::uint64_t sent_seq_ = 0;
   std::uint64_t heard_seq_ = 0;
   MonoTime next_ping_{};

@@ -46,12 +46,10 @@ void FleetMesh::deliver(const FleetNet::Packet& packet) {
   const auto found = peers_.find(packet.message.from);
   if (found == peers_.end()) return;
   mesh::PeerState& peer = found->second;
-  if (old_boots_[peer.node_id].contains(packet.boot)) return;
-  if (peer.boot != packet.boot) {
-    if (peer.boot != 0) old_boots_[peer.node_id].insert(peer.boot);
-    peer.boot = packet.boot;
-  }
   const mesh::MeshTime now = hooks_.clock();
+  mesh::PeerBoots& boots = boots_[peer.node_id];
+  if (boots.hear(packet.boot, now.mono) == mesh::PeerBoots::Heard::kOld) return;
+  peer.boot = packet.boot;
   peer.last_heard = now.mono;
   peer.rtt = Micros(2 * (agenda_.now() - packet.left_at));
   // As pings measure it: to within half of the round trip.

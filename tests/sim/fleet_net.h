@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "mesh/peer_boots.h"
 #include "mesh/peer_mesh.h"
 #include "sim/fleet_agenda.h"
 
@@ -123,7 +124,7 @@ class FleetMesh final : public mesh::PeerMesh {
   std::uint64_t boot_;
   Hooks hooks_;
   std::map<std::int64_t, mesh::PeerState> peers_;
-  std::map<std::int64_t, std::set<std::uint64_t>> old_boots_;
+  std::map<std::int64_t, mesh::PeerBoots> boots_;
   std::vector<mesh::PeerMessage> inbox_;
   mesh::PeerCounters counters_;
 };
