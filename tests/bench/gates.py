@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import time
 
+import fleet
 import machine
 import one_node
 
@@ -18,6 +19,7 @@ HERD_END_S = 60
 AHEAD_S = 3  # slots are claimed two seconds ahead
 QUIET_CPU_S = 0.002
 COMMAND = "/usr/local/bin/nightly-report --account {:07d} --keep 30 --quiet"
+IDLE_SETTLE_S = 5  # after a change, until all is written
 EARLY_NS = 100_000_000  # a start up to this much early is told from a late one
 
 
@@ -269,6 +271,36 @@ def size_and_start(plan):
     detail = {"pss_empty": empty, "pss_after_import": grown, "pss_after_start": loaded,
               "name_and_command_bytes": named, "import_s": round(fill_s, 2),
               "start_empty_ms": round(empty_start * 1e3, 1), "pairs": pairs, **watch.read()}
+    return gates, detail, []
+
+
+def idle_shares(three, seconds):
+    """Shares of a core that the scheduler and the median of all agents use."""
+    pids = [member.agent.pid for member in three.alive()]
+    before, begin = [machine.cpu_seconds(pid) for pid in pids], time.monotonic()
+    time.sleep(seconds)
+    span = time.monotonic() - begin
+    shares = [(machine.cpu_seconds(pid) - then) / span for pid, then in zip(pids, before)]
+    return shares[0], statistics.median(shares)
+
+
+def idle(plan):
+    """G16: three agents in touch, jobs of which none is due."""
+    watch = machine.Watch()
+    with fleet.Fleet(3) as three:
+        three.wait_for_scheduler(1)
+        time.sleep(IDLE_SETTLE_S)
+        empty, empty_median = idle_shares(three, plan.idle)
+        fill(three[1], plan.jobs)
+        time.sleep(IDLE_SETTLE_S)
+        loaded, loaded_median = idle_shares(three, plan.idle)
+    gates = [machine.judge("G16", f"idle scheduler of three, {plan.jobs} jobs", ("<=", 0.3),
+                           [loaded * 100], unit="% of a core", ours=round(loaded * 100, 3),
+                           limit=0.3, bare_limit=None, discarded=0),
+             machine.judge("G16 jobs", "the same against no job", ("<=", 1.2), [loaded / empty],
+                           unit="% of a core", ours=round(loaded * 100, 3),
+                           limit=round(empty * 100, 3), bare_limit=None, discarded=0)]
+    detail = {"median_empty": empty_median, "median_loaded": loaded_median, **watch.read()}
     return gates, detail, []
 
 

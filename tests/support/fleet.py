@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import tempfile
 
 import one_node
@@ -41,16 +42,27 @@ class Member(one_node.OneNode):
         return self.agent is not None and self.agent.poll() is None
 
 
+def claim_net():
+    """A number N for addresses 127.N.0.x that no other fleet of this machine has, and the socket
+    that keeps it."""
+    for step in range(200):
+        net = 20 + (os.getpid() + step) % 200
+        claim = socket.socket()
+        try:
+            claim.bind((f"127.{net}.0.1", 8470))
+        except OSError:
+            claim.close()
+            continue
+        return net, claim
+    raise RuntimeError("200 fleets run on this machine")
+
+
 class Fleet:
     """`with Fleet(3) as fleet:` members 1 to 3, of which 1 made the cluster and the rest joined."""
 
-    made = 0  # in this process
-
     def __init__(self, size, sets=(), **more):
         self.size = size
-        # Fleets of tests that run at the same time have addresses of their own.
-        self.net = 20 + (os.getpid() * 3 + Fleet.made) % 200
-        Fleet.made += 1
+        self.net, self.claim = claim_net()
         self.sets = list(sets)
         self.more = more
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="distcron-fleet."))
@@ -87,6 +99,7 @@ class Fleet:
             member.log.close()
             if not failed:
                 shutil.rmtree(member.folder, ignore_errors=True)
+        self.claim.close()
         if failed:
             for member in self.members.values():
                 print(f"left for inspection: {member.log_path} {member.storage}")

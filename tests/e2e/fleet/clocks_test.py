@@ -39,8 +39,9 @@ class ClocksTest(unittest.TestCase):
         self.assertAlmostEqual(offsets["n2"], AHEAD * 1000, delta=1000)
         self.assertAlmostEqual(offsets["n3"], BEHIND * 1000, delta=1000)
         warnings = " ".join(some.status().get("warnings", []))
-        self.assertIn("n2 is 10.0 s ahead of the scheduler's", warnings)
-        self.assertIn("n3 is 10.0 s behind the scheduler's", warnings)
+        about_ten = r"(9\.[5-9]|10\.[0-5])"
+        self.assertRegex(warnings, f"n2 is {about_ten} s ahead of the scheduler's")
+        self.assertRegex(warnings, f"n3 is {about_ten} s behind the scheduler's")
 
         witness = three.folder / "witness"
         witness.touch()
