@@ -100,6 +100,8 @@ void Agent::load_state(store::Loaded& loaded) {
     state_.load_token(std::move(token));
   for (auto& [key, value] : loaded.settings)
     state_.load_setting(key, value);
+  for (const auto& [id, at] : loaded.requests)
+    state_.load_request(id, at);
   if (loaded.cluster) state_.load_cluster(*loaded.cluster);
   state_.load_counters(loaded.next_run_id, loaded.next_job_id);
 }
@@ -300,7 +302,7 @@ model::PutNode Agent::describe_node() const {
   node.labels = options_.node_labels;
   node.mesh_keys = {options_.keys.mesh.public_key};
   node.mesh_addresses = mesh_addresses(mesh_->endpoints(), options_.mesh_advertise);
-  node.feature_level = kFeatureLevel;
+  node.feature_level = model::kFeatureLevel;
   return node;
 }
 

@@ -93,9 +93,6 @@ class AgentDice final : public consensus::Dice {
   Random& random_;
 };
 
-/// What this version can do, for clusters of different versions.
-inline constexpr std::int32_t kFeatureLevel = 2;
-
 class Agent {
  public:
   /// Opens the store, brings the state up to date, binds the doors. No thread but the store's.

@@ -16,6 +16,11 @@ constexpr Micros kJoinWait{10'000'000};
 constexpr Micros kTokenGrace{30'000'000};
 constexpr std::size_t kAddressesMax = 16;  // of one member
 
+constexpr Micros kEarlyMax{50'000};        // a doubtful clock makes starts at most so early
+constexpr Micros kDoubtMax{1'000'000};     // a host whose clock is known less well gets no permit
+constexpr Micros kSampleKept{30'000'000};  // the best sample is kept so long
+constexpr Micros kSampleMax{120'000'000};
+
 Error error_of(const wire::PeerReply& reply) {
   return Error{static_cast<ErrorCode>(reply.code - 1), reply.message, 0, reply.hint};
 }
@@ -45,10 +50,12 @@ void Fleet::send(const consensus::Message& message) {
                                consensus::encode_message(message), 0));
 }
 
-void Fleet::forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry) {
+void Fleet::forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry,
+                    bool is_report) {
   wire::PeerRequest request;
   request.ask = static_cast<std::int32_t>(wire::PeerAsk::kPropose);
   request.bytes = entry;
+  request.is_report = is_report;
   Call call;
   call.give_up = now_.mono + Replica::kForwardWait;
   call.propose_tag = tag;
@@ -153,13 +160,16 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
   };
   switch (static_cast<wire::PeerAsk>(request.ask)) {
     case wire::PeerAsk::kPropose:
-      replica_->receive_forward(from, id, request.bytes);
+      replica_->receive_forward(from, id, request.bytes, request.is_report);
       return;
     case wire::PeerAsk::kCall:
       on_call_(request.public_key, request.bytes, answer_bytes);
       return;
     case wire::PeerAsk::kReport:
-      note_report(from, request.bytes);
+      if (note_report(from, request.bytes)) {
+        answer_bytes(
+            wire::encode(wire::ReportReply{facts_.life, now_.mono.time_since_epoch().count()}));
+      }
       return;
     case wire::PeerAsk::kJoin:
       join_here(request.bytes, request.public_key, answer_bytes);
@@ -297,10 +307,13 @@ bool Fleet::is_reachable(consensus::NodeId id) const {
   return peer && peer->is_connected;
 }
 
-void Fleet::note_report(consensus::NodeId from, const std::string& bytes) {
+bool Fleet::note_report(consensus::NodeId from, const std::string& bytes) {
   auto said = wire::decode<wire::HostState>(bytes);
-  if (!said) return;
+  if (!said) return false;
   Seen& seen = seen_[from];
+  const bool is_old = said->boot != 0 && said->boot == seen.said.boot && said->life == seen.life &&
+                      said->permit < seen.said.permit;
+  if (is_old) return false;  // was long under way
   if (seen.life != said->life || !seen.heard_at ||
       now_.mono - *seen.heard_at > facts_.suspect_after) {
     seen.alive_since = now_.mono;
@@ -308,6 +321,46 @@ void Fleet::note_report(consensus::NodeId from, const std::string& bytes) {
   seen.life = said->life;
   seen.heard_at = now_.mono;
   seen.said = std::move(*said);
+  take_sample(seen, from);
+  return seen.said.boot != 0;
+}
+
+/// The permit was issued after we said what is echoed and before it came here. Of those two, the
+/// start that follows from the former is never too early; half of the way may be taken off.
+void Fleet::take_sample(Seen& seen, consensus::NodeId from) const {
+  const wire::HostState& said = seen.said;
+  ClockSample sample;
+  sample.boot = said.boot;
+  sample.at = now_.mono;
+  if (from != facts_.self) {
+    if (said.boot == 0 || said.echo_life != facts_.life) return;
+    const MonoTime issued_after{Micros(said.echo_clock + said.echo_age)};
+    const Micros doubt = std::max(now_.mono - issued_after, Micros(0));
+    const Micros off = std::min(doubt / 2, kEarlyMax);
+    sample.ahead = MonoTime(Micros(said.permit)) - issued_after - off;
+    sample.doubt = doubt - off;
+  }
+  const bool is_better = !seen.clock || seen.clock->boot != sample.boot ||
+                         sample.doubt <= seen.clock->doubt ||
+                         now_.mono - seen.clock->at > kSampleKept;
+  if (is_better) seen.clock = sample;
+}
+
+std::optional<planner::HostPermit> Fleet::permit_of(const Seen& seen, const Now& now) const {
+  const bool is_known = seen.clock && seen.said.boot != 0 && seen.clock->boot == seen.said.boot &&
+                        seen.clock->doubt <= kDoubtMax && now.mono - seen.clock->at <= kSampleMax;
+  if (!is_known) return std::nullopt;
+  const MonoTime there = now.mono + seen.clock->ahead;
+  const Micros age = there - MonoTime(Micros(seen.said.permit));
+  return planner::HostPermit{seen.said.boot, seen.said.permit, age};
+}
+
+void Fleet::on_echo(consensus::NodeId from, const std::string& bytes) {
+  const auto said = wire::decode<wire::ReportReply>(bytes);
+  if (!said) return;
+  const bool is_new = !echo_ || echo_->from != from || echo_->said.life != said->life;
+  echo_ = Echo{from, *said, now_.mono};
+  if (is_new) report();  // its permits count from now on
 }
 
 }  // namespace distcron::agent

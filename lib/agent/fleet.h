@@ -63,7 +63,8 @@ class Fleet final : public Link {
 
   // Link
   void send(const consensus::Message& message) override;
-  void forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry) override;
+  void forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry,
+               bool is_report) override;
   void answer(consensus::NodeId to, std::uint64_t tag, const Result<std::int64_t>& index,
               consensus::Term term) override;
 
@@ -102,12 +103,28 @@ class Fleet final : public Link {
   [[nodiscard]] bool is_reachable(consensus::NodeId id) const;
 
  private:
+  /// How far the boottime of a host is ahead of ours. The truth is at most `doubt` less.
+  struct ClockSample {
+    std::uint64_t boot = 0;
+    Micros ahead{0};
+    Micros doubt{0};
+    MonoTime at{};  ///< When it was taken.
+  };
+
+  /// What the leader said last.
+  struct Echo {
+    consensus::NodeId from = 0;
+    wire::ReportReply said;
+    MonoTime at{};
+  };
+
   /// A member as the scheduler has heard of it.
   struct Seen {
     wire::HostState said;
     std::uint64_t life = 0;
     std::optional<MonoTime> heard_at;
     MonoTime alive_since{};
+    std::optional<ClockSample> clock;
   };
 
   struct Call {
@@ -122,9 +139,14 @@ class Fleet final : public Link {
   void join_here(const std::string& bytes, const std::string& token, const Answer& answer);
   void reply(consensus::NodeId to, std::uint64_t id, const wire::PeerReply& reply);
   void ask(consensus::NodeId to, const wire::PeerRequest& request, Call call);
-  void note_report(consensus::NodeId from, const std::string& bytes);
+  /// True: who sent it wants an answer.
+  bool note_report(consensus::NodeId from, const std::string& bytes);
   void note_moved(consensus::NodeId from, const std::string& bytes);
   void report();
+  void on_echo(consensus::NodeId from, const std::string& bytes);
+  void take_sample(Seen& seen, consensus::NodeId from) const;
+  [[nodiscard]] std::optional<planner::HostPermit> permit_of(const Seen& seen,
+                                                             const Now& now) const;
   void tell_moved();
   void watch_leader();
   void watch_hosts();
@@ -146,8 +168,10 @@ class Fleet final : public Link {
 
   std::map<consensus::NodeId, Seen> seen_;
   std::map<std::uint64_t, Call> calls_;
-  std::uint64_t next_call_ = 0;
+  /// From another number in each life: an answer to an earlier one must not fit.
+  std::uint64_t next_call_ = facts_.life;
   MonoTime next_second_{};
+  std::optional<Echo> echo_;
   consensus::NodeId last_leader_ = 0;
   std::map<consensus::NodeId, std::vector<MonoTime>> losses_;  ///< Of the role, not handed over.
   MonoTime leads_since_{};

@@ -23,6 +23,7 @@ constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more sha
 /// late, or start them early. By permits they start on time; then it is worth a warning.
 constexpr Micros kHostClockMax{2'000'000};
 constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
+constexpr Micros kEchoWait{5'000'000};
 
 Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
@@ -66,8 +67,18 @@ void Fleet::report() {
   } else if (leader != 0) {
     wire::PeerRequest request;
     request.ask = static_cast<std::int32_t>(wire::PeerAsk::kReport);
+    if (echo_ && echo_->from == leader) {
+      state.echo_life = echo_->said.life;
+      state.echo_clock = echo_->said.clock;
+      state.echo_age = (now_.mono - echo_->at).count();
+    }
     request.bytes = wire::encode(state);
-    ask(leader, request, Call{});
+    Call call;
+    call.give_up = now_.mono + kEchoWait;
+    call.done = [this, leader](const Result<std::string>& answer) {
+      if (answer) on_echo(leader, *answer);
+    };
+    ask(leader, request, std::move(call));
   }
 }
 
@@ -227,12 +238,7 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
       const wire::HostState& said = seen->second.said;
       host.capacity = said.capacity;
       host.start_rate = said.start_rate;
-      if (said.boot != 0) {
-        const auto peer = peer_state(node.id);
-        const Micros way = peer && peer->rtt ? *peer->rtt / 2 : Micros(0);
-        host.permit =
-            planner::HostPermit{said.boot, said.permit, now.mono - *seen->second.heard_at + way};
-      }
+      host.permit = permit_of(seen->second, now);
     }
     host.is_clock_ok = is_clock_good(node.id, host.permit ? kPermitClockMax : kHostClockMax);
     if (node.id != facts_.self) {

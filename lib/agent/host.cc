@@ -352,7 +352,8 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
   const auto found = tasks_.find(ended.key);
   if (found != tasks_.end() && found->second.phase == Phase::kEnded) return;
   const model::Run* live = state_.find_live_run(ended.key.run_id);
-  if (live == nullptr || live->attempt != ended.key.attempt) {
+  if (live != nullptr && live->attempt != ended.key.attempt) live = nullptr;
+  if (live == nullptr && !is_held(ended.key)) {
     if (exec_) static_cast<void>(exec_->ack(ended.key));  // committed before
     return;
   }
@@ -360,8 +361,8 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
   if (found != tasks_.end()) {
     found->second.phase = Phase::kEnded;
     spec = found->second.spec;
-  } else if (const planner::Job* job = state_.find_job(live->job_uid)) {
-    spec = job->spec;
+  } else if (live != nullptr) {
+    if (const planner::Job* job = state_.find_job(live->job_uid)) spec = job->spec;
   }
   const auto record = ended.has_record ? ports_.files->load_end_record(ended.key)
                                        : Result<process::EndRecord>(fail(ErrorCode::kNotFound, ""));
@@ -377,7 +378,7 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
     report(std::move(lost));
     return;
   }
-  report(ended_report(ended.key, *live, *record, spec));
+  report(ended_report(ended.key, live != nullptr ? live->pid : 0, *record, spec));
   if (mutant("end-dropped-early") && exec_) static_cast<void>(exec_->remove(ended.key));
 }
 

@@ -173,8 +173,11 @@ class Host {
   void on_ended(const process::ExecEnded& ended, const Now& now);
   void reconcile(const Now& now);
   void reconcile_run(const model::Run& run, const Now& now);
+  /// Of a run that was given up while this host was silent, and keeps its place until now.
+  void reconcile_hold(process::RunKey key, const Now& now);
+  [[nodiscard]] bool is_held(process::RunKey key) const;
   void report(model::HostReport report);
-  [[nodiscard]] model::HostReport ended_report(process::RunKey key, const model::Run& run,
+  [[nodiscard]] model::HostReport ended_report(process::RunKey key, std::int64_t pid,
                                                const process::EndRecord& record,
                                                const std::shared_ptr<const model::JobSpec>& spec);
   /// Latest time to start one of `herd` attempts that are due together.

@@ -36,14 +36,14 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-model::HostReport Host::ended_report(process::RunKey key, const model::Run& run,
+model::HostReport Host::ended_report(process::RunKey key, std::int64_t pid,
                                      const process::EndRecord& record,
                                      const std::shared_ptr<const model::JobSpec>& spec) {
   model::HostReport out;
   out.kind = model::ReportKind::kEnded;
   out.run_id = key.run_id;
   out.attempt = key.attempt;
-  out.pid = run.pid;
+  out.pid = pid;
   const Start start = start_of(key);
   if (record.started_wall_us > 0) {
     out.started_at = recorded(start, record.started_wall_us, record.started_boot_us);
@@ -113,8 +113,36 @@ void Host::reconcile(const Now& now) {
         run->state == model::RunState::kDispatched || run->state == model::RunState::kRunning;
     if (mine && out) reconcile_run(*run, now);
   }
+  for (const auto& [run_id, attempt] : state_.holds_on(facts_.node_id)) {
+    reconcile_hold(process::RunKey{run_id, attempt}, now);
+  }
   seen_.clear();
   early_kills_.clear();
+}
+
+bool Host::is_held(process::RunKey key) const {
+  const auto holds = state_.holds_on(facts_.node_id);
+  const auto hold = holds.find(key.run_id);
+  return hold != holds.end() && key.attempt >= hold->second;
+}
+
+void Host::reconcile_hold(process::RunKey key, const Now& now) {
+  if (seen_.contains(key) || mutant("hold-unreported")) return;
+  const auto task = tasks_.find(key);
+  const bool is_known = task != tasks_.end();
+  const bool was_out =
+      is_known && (task->second.phase == Phase::kRunning || task->second.phase == Phase::kSpawning);
+  if (is_known && !was_out) return;  // its revocation is on the way
+  const auto note = journal_.find(key);
+  const bool was_accepted =
+      note != journal_.end() && note->second.kind == store::JournalKind::kAccepted;
+  const bool has_record = ports_.files->load_end_record(key).has_value();
+  const bool may_have_run = is_known ? task->second.phase == Phase::kRunning : was_accepted;
+  if (has_record || may_have_run) {
+    on_ended(process::ExecEnded{key, has_record}, now);
+  } else {
+    tombstone(key, model::Reason::kHostUnreachable, {});
+  }
 }
 
 void Host::reconcile_run(const model::Run& run, const Now& now) {

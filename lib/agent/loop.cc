@@ -119,6 +119,7 @@ void Agent::turn() {
   operations_->on_timer(now_);
   if (crontabs_) crontabs_->on_timer(now_);
   if (schedules()) scheduler_->turn(now_, clock_guard_.is_trusted());
+  log_->hold_changes(!identity_.is_forced && (!schedules() || scheduler_->is_behind()));
   host_->propose_reports(now_);
   retain();
   tend_output();

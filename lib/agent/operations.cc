@@ -288,6 +288,24 @@ void Operations::conclude(const Call& call, const std::string& key,
     answer(again);
 }
 
+/// Another member has carried out the same request meanwhile: its reply stands in the store.
+void Operations::answer_again(const Call& call, const std::string& key,
+                              const std::string& request_id) {
+  store_.query([this, call, key, request_id](store::Reader& reader) -> std::function<void()> {
+    auto known = reader.request_reply(request_id);
+    return [this, call, key, known = std::move(known)]() {
+      conclude(call, key, [&known](const Call& asked) {
+        if (known && known->has_value()) {
+          asked.answer_bytes(**known);
+        } else {
+          asked.refuse(known ? unconfirmed_change("the reply of the first asking is not kept")
+                             : known.error());
+        }
+      });
+    };
+  });
+}
+
 void Operations::propose(const Call& call, model::Command command, const std::string& key) {
   model::Entry entry;
   entry.at = now_.wall;
@@ -307,9 +325,14 @@ void Operations::propose(const Call& call, model::Command command, const std::st
     call.answer(reply);
     return;
   }
+  const std::string request_id = entry.request_id;
   log_.propose(
       std::move(entry),
-      [this, call, key](const planner::Applied& applied) {
+      [this, call, key, request_id](const planner::Applied& applied) {
+        if (applied.is_repeat) {
+          answer_again(call, key, request_id);
+          return;
+        }
         conclude(call, key, [this, &applied](const Call& asked) {
           if (!applied.status) {
             asked.refuse(applied.status.error());

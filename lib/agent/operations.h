@@ -95,6 +95,7 @@ class Operations {
   /// `key`: of the request, under which its answer is kept; empty: nobody can ask again.
   void propose(const Call& call, model::Command command, const std::string& key);
   /// Answers the call, and those that came with the same request meanwhile.
+  void answer_again(const Call& call, const std::string& key, const std::string& request_id);
   void conclude(const Call& call, const std::string& key,
                 const std::function<void(const Call&)>& answer);
   [[nodiscard]] static std::string request_key(const Call& call, const model::Command& command);

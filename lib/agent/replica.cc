@@ -54,7 +54,7 @@ Status Replica::start(const consensus::Settings& settings, consensus::Stored sto
 }
 
 void Replica::propose(model::Entry entry, Done done, Patience patience) {
-  Proposal proposal{std::move(entry), std::move(done), patience, now_.mono + kClientWait, 0};
+  Proposal proposal{std::move(entry), std::move(done), patience, now_.mono + kClientWait};
   if (waiting_.size() >= kWaitingMax && patience != Patience::kForever) {
     refuse(proposal, Error{ErrorCode::kUnavailable,
                            "cannot take the change: too many wait to be stored; try again",
@@ -71,6 +71,13 @@ void Replica::propose(model::Entry entry, Done done, Patience patience) {
   if (patience == Patience::kClient && is_lost()) {
     refuse(proposal, no_leader());
     return;
+  }
+  if (patience == Patience::kThisTerm) {
+    ++decisions_out_;
+    proposal.done = [this, then = std::move(proposal.done)](const planner::Applied& applied) {
+      --decisions_out_;
+      then(applied);
+    };
   }
   waiting_.push_back(std::move(proposal));
 }
@@ -110,73 +117,6 @@ void Replica::change_member(const consensus::Member& member, bool removes, Writt
   const std::uint64_t tag = ++tag_;
   changes_.emplace(tag, std::move(done));
   step(consensus::ChangeMember{tag, member, removes});
-}
-
-void Replica::place_waiting() {
-  if (waiting_.empty()) return;
-  if (raft_->role() == consensus::Role::kLeader && raft_->transfer_target() == 0) {
-    const std::size_t count = std::min(waiting_.size(), kBatchEntriesMax);
-    const auto cut = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
-    const std::uint64_t tag = ++tag_;
-    std::vector<Proposal> offered(std::make_move_iterator(waiting_.begin()),
-                                  std::make_move_iterator(cut));
-    waiting_.erase(waiting_.begin(), cut);
-    consensus::Propose propose{tag, {}};
-    propose.commands.reserve(count);
-    for (const Proposal& proposal : offered)
-      propose.commands.push_back(wire::encode(proposal.entry));
-    offered_.emplace(tag, std::move(offered));
-    step(std::move(propose));
-    return;
-  }
-  for (Proposal& proposal : waiting_) {
-    if (proposal.patience == Patience::kThisTerm) refuse(proposal, no_leader());
-  }
-  std::erase_if(waiting_,
-                [](const Proposal& proposal) { return proposal.patience == Patience::kThisTerm; });
-  const consensus::NodeId leader = raft_->leader();
-  if (leader != 0 && leader != settings_.self) forward_waiting(leader);
-}
-
-void Replica::forward_waiting(consensus::NodeId leader) {
-  for (Proposal& proposal : std::exchange(waiting_, {})) {
-    const std::uint64_t tag = ++tag_;
-    link_.forward(leader, tag, wire::encode(proposal.entry));
-    forwarded_.emplace(tag, std::pair(std::move(proposal), now_.mono + kForwardWait));
-  }
-}
-
-void Replica::receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry) {
-  const std::uint64_t own = ++tag_;
-  offered_for_others_.emplace(own, std::pair(from, tag));
-  step(consensus::Propose{own, {entry}});
-}
-
-void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,
-                           consensus::Term term) {
-  const auto found = forwarded_.extract(tag);
-  if (found.empty()) return;
-  Proposal proposal = std::move(found.mapped().first);
-  if (!index) {
-    // It does not lead any more, or has no room: the next leader is asked.
-    if (index.error().code == ErrorCode::kUnavailable) {
-      waiting_.push_back(std::move(proposal));
-    } else {
-      refuse(proposal, index.error());
-    }
-    return;
-  }
-  if (*index <= last_applied_) {
-    // Applied, or overwritten: the host's own are said again, which is safe.
-    if (proposal.patience == Patience::kForever) {
-      waiting_.push_back(std::move(proposal));
-    } else {
-      refuse(proposal, unconfirmed_change("the answer of the scheduler came late"));
-    }
-    return;
-  }
-  proposal.term = term;
-  placed_.insert_or_assign(*index, std::move(proposal));
 }
 
 void Replica::barrier(Written done) {
@@ -340,8 +280,14 @@ void Replica::apply(const consensus::Entry& entry) {
   bool is_mine = false;
   if (!found.empty()) {
     proposal = std::move(found.mapped());
-    is_mine = proposal.term == entry.term;
-    if (!is_mine) take_back(std::move(proposal));
+    // What another member says of the place is believed only as far as it fits.
+    const bool is_here = proposal.forwarded.empty() || proposal.forwarded == entry.data;
+    is_mine = proposal.term == entry.term && is_here;
+    if (!is_here && proposal.patience == Patience::kClient) {
+      refuse(proposal, unconfirmed_change("the scheduler has named a wrong place for it"));
+    } else if (!is_mine) {
+      take_back(std::move(proposal));
+    }
   }
   if (entry.kind != consensus::EntryKind::kCommand) {
     if (entry.kind == consensus::EntryKind::kConfig) role_changed_ = true;
@@ -365,8 +311,7 @@ void Replica::apply(const consensus::Entry& entry) {
 
 void Replica::run(const model::Entry& entry, std::int64_t index, const Done& done) {
   planner::Applied applied = state_.apply(entry, index);
-  if (applied.status && !entry.request_id.empty()) {
-    applied.changes.request_id = entry.request_id;
+  if (!applied.changes.request_id.empty()) {
     applied.changes.request_reply = wire::encode(reply_of(applied, state_, entry.at));
   }
   const planner::Changes& changes = applied.changes;

@@ -17,33 +17,15 @@
 #include <vector>
 
 #include "agent/clock.h"
+#include "agent/link.h"
+#include "agent/replies.h"
 #include "base/result.h"
 #include "consensus/raft.h"
 #include "model/command.h"
 #include "planner/state.h"
 #include "store/store.h"
-#include "wire/messages.h"
 
 namespace distcron::agent {
-
-/// The way to the other members. Messages may be lost.
-class Link {
- public:
-  virtual ~Link() = default;
-  virtual void send(const consensus::Message& message) = 0;
-  /// Asks the leader to append an encoded entry; its answer comes by Replica::on_forwarded().
-  virtual void forward(consensus::NodeId to, std::uint64_t tag, const std::string& entry) = 0;
-  /// Answers another member's forward().
-  virtual void answer(consensus::NodeId to, std::uint64_t tag, const Result<std::int64_t>& index,
-                      consensus::Term term) = 0;
-};
-
-/// How long a proposal waits for a leader, and what it is told when the outcome is not known.
-enum class Patience : std::uint8_t {
-  kThisTerm,  ///< The scheduler's: refused unless this member leads now.
-  kClient,    ///< Refused after kClientWait, also when it may still take effect.
-  kForever,   ///< The host's own: `done` is called when the outcome is certain.
-};
 
 class Replica {
  public:
@@ -74,6 +56,10 @@ class Replica {
   /// call (a linearizable read), or with kUnavailable.
   void barrier(Written done);
 
+  /// While the scheduler is behind, or does not schedule yet, clients' changes do not go into the
+  /// log here.
+  void hold_changes(bool holds) { holds_changes_ = holds; }
+
   void change_member(const consensus::Member& member, bool removes, Written done);
 
   /// Hands the role on; to the best voter when `to` is 0.
@@ -92,7 +78,8 @@ class Replica {
   /// The state was loaded anew by the owner.
   void on_installed(std::int64_t index);
   void receive(consensus::Message message);
-  void receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry);
+  void receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry,
+                       bool is_report);
   void on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index, consensus::Term term);
   void on_timer();
   /// After all events: gives proposals to the log, and the next batch to the disk.
@@ -106,7 +93,9 @@ class Replica {
 
   [[nodiscard]] bool is_alone() const;  ///< The only member of its cluster.
 
-  [[nodiscard]] bool is_idle() const { return !in_flight_ && waiting_.empty() && placed_.empty(); }
+  [[nodiscard]] bool is_idle() const {
+    return !in_flight_ && waiting_.empty() && waiting_for_others_.empty() && placed_.empty();
+  }
 
   [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
 
@@ -131,8 +120,9 @@ class Replica {
   [[nodiscard]] bool take_role_changed() { return std::exchange(role_changed_, false); }
 
   static constexpr std::size_t kWaitingMax = 20'000;
-  static constexpr std::size_t kBatchEntriesMax = 1'000;
+  static constexpr std::ptrdiff_t kBatchEntriesMax = 1'000;
   static constexpr Seconds kClientWait{5};
+  static constexpr Millis kChangeWait{300};
   static constexpr Seconds kForwardWait{2};
   static constexpr Millis kAskAgain{200};
 
@@ -143,6 +133,14 @@ class Replica {
     Patience patience = Patience::kForever;
     MonoTime give_up{};        ///< kClient only.
     consensus::Term term = 0;  ///< Of its place in the log.
+    std::string forwarded{};   ///< As it was sent to the leader; empty: it was placed here.
+  };
+
+  /// Another member's proposal, which waits to go into the log here.
+  struct Forwarded {
+    consensus::NodeId from = 0;
+    std::uint64_t tag = 0;
+    std::string entry;
   };
 
   struct Noted {
@@ -167,6 +165,10 @@ class Replica {
   void handle(consensus::Ready ready);
   void keep(consensus::Ready& ready);
   void place_waiting();
+  void offer(std::vector<Proposal> proposals);
+  void place_for_others();
+  void place_for(Forwarded forwarded);
+  void refuse_others();
   void forward_waiting(consensus::NodeId leader);
   void take_back(Proposal proposal);
   void take_back_overwritten(const std::vector<consensus::Entry>& entries);
@@ -198,6 +200,10 @@ class Replica {
   Now now_;
 
   std::vector<Proposal> waiting_;
+  std::vector<Forwarded> waiting_for_others_;
+  bool holds_changes_ = false;
+  std::optional<MonoTime> change_waits_since_;
+  std::ptrdiff_t decisions_out_ = 0;  ///< Proposals of this term's scheduler without an answer.
   std::map<std::uint64_t, std::vector<Proposal>> offered_;  ///< To the core, by tag.
   std::map<std::uint64_t, std::pair<consensus::NodeId, std::uint64_t>> offered_for_others_;
   std::map<std::uint64_t, Written> changes_;                          ///< Of members, by tag.
@@ -239,12 +245,5 @@ class Replica {
   Status health_;
   std::optional<Error> corrupt_;
 };
-
-/// What a client is told whose change is in the log but not yet confirmed.
-[[nodiscard]] Error unconfirmed_change(const std::string& why);
-
-/// The answer to a changing request, the same for the first try and for a repeated request id.
-[[nodiscard]] wire::ChangeReply reply_of(const planner::Applied& applied,
-                                         const planner::State& state, WallTime now);
 
 }  // namespace distcron::agent

@@ -24,7 +24,7 @@ std::optional<MonoTime> Replica::next_timer() const {
   }
   for (const auto& [tag, forwarded] : forwarded_)
     sooner(forwarded.second);
-  if (!waiting_.empty()) sooner(now_.mono + kAskAgain);
+  if (!waiting_.empty() || !waiting_for_others_.empty()) sooner(now_.mono + kAskAgain);
   return next;
 }
 

@@ -27,6 +27,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   situation.nodes = situations_();
   planner::Plan plan = state_.due(situation);
   wake_at_ = plan.wake_at;
+  if (!plan.is_cut) caught_up_in_ = situation.term;
   if (!plan.decide) return;
   under_way_ = true;
   model::Entry entry;

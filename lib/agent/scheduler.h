@@ -34,6 +34,10 @@ class Scheduler {
   void turn(const Now& now, bool clock_trusted);
   [[nodiscard]] std::optional<MonoTime> next_timer(const Now& now) const;
 
+  /// Slots may be due that this term has not decided about yet. An edit that came before the
+  /// decision would take them away without a trace.
+  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term(); }
+
  private:
   planner::State& state_;
   Replica& log_;
@@ -42,6 +46,7 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
+  std::int64_t caught_up_in_ = -1;  ///< Term.
   std::optional<WallTime> wake_at_;
   std::optional<MonoTime> retry_at_;  ///< After a batch that could not be stored.
 };

@@ -39,6 +39,9 @@ struct EnumNames<NodeState> {
   static constexpr std::array<std::string_view, 4> kNames{"active", "draining", "left", "removed"};
 };
 
+/// What this version can do, for clusters of different versions.
+inline constexpr std::int32_t kFeatureLevel = 2;
+
 struct Node {
   std::int64_t id = 0;
   std::string name;  ///< Unique among members.

@@ -68,8 +68,8 @@ struct Run {
   std::optional<std::string> param;
   TextMap extra_env;
   TextList extra_argv;
-  bool force = false;                        ///< Ignores the concurrency policy.
-  std::int32_t starts = 0;                   ///< Attempts of which a process was started.
+  bool force = false;       ///< Ignores the concurrency policy.
+  std::int32_t starts = 0;  ///< Attempts of which a process was started, or may have been.
   std::optional<WallTime> first_started_at;  ///< Of all attempts; max_runtime counts from here.
   std::vector<Fact> facts;                   ///< The decision, as `explain` shows it.
   std::int32_t shards = 0;        ///< Of the slot; 0: one run on one host, not bound to it.
@@ -118,7 +118,7 @@ void visit_fields(T& r, Visitor&& visit) {
   visit(Field{"extra_argv", "arguments of this run"}, r.extra_argv);
   visit(Field{"force", "whether the concurrency policy was ignored"}, r.force);
   visit(Field{"facts", "the decision"}, r.facts);
-  visit(Field{"starts", "attempts that were started"}, r.starts);
+  visit(Field{"starts", "attempts that were started, or may have been"}, r.starts);
   visit(Field{"first_started_at", "when the first of them started"}, r.first_started_at);
   visit(Field{"shards", "number of shards"}, r.shards);
   visit(Field{"possible_overlap", "whether two attempts may have met"}, r.possible_overlap);

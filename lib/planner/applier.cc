@@ -9,18 +9,35 @@ using model::Reason;
 using model::RunState;
 
 Applied Applier::apply() {
-  Status status = std::visit([this](const auto& command) { return run(command); }, entry_.command);
-  if (!status) {
+  if (is_repeat()) {
+    out_.is_repeat = true;
+  } else if (Status status =
+                 std::visit([this](const auto& command) { return run(command); }, entry_.command);
+             !status) {
     out_ = Applied{};
     out_.status = std::move(status);
   } else {
     gather();
-    out_.changes.request_id = entry_.request_id;
+    note_request();
   }
   out_.changes.index = index_;
   out_.changes.next_run_id = state_.next_run_id;
   out_.changes.next_job_id = state_.next_job_id;
   return std::move(out_);
+}
+
+/// Members of the first level take every entry as it is.
+bool Applier::is_repeat() const {
+  constexpr std::int32_t kRepeatLevel = 2;
+  return !entry_.request_id.empty() && state_.requests.knows(entry_.request_id, entry_.at) &&
+         state_.feature_level() >= kRepeatLevel;
+}
+
+void Applier::note_request() {
+  if (entry_.request_id.empty()) return;
+  state_.requests.add(entry_.request_id, entry_.at);
+  out_.changes.request_id = entry_.request_id;
+  out_.changes.request_at = entry_.at;
 }
 
 void Applier::gather() {

@@ -127,6 +127,8 @@ class Applier {
             std::int64_t run_id = 0);
   void event(std::string_view type, std::string_view object, std::string_view text);
   void gather();
+  [[nodiscard]] bool is_repeat() const;
+  void note_request();
 
   StateData& state_;
   const model::Entry& entry_;

@@ -159,6 +159,9 @@ void Applier::next_attempt(LiveRun& live, RunState outcome, Reason reason) {
   ended.reason = reason;
   ended.not_before.reset();
   out_.changes.ended_attempts.push_back(std::move(ended));
+  // What may have run is not missed, however long the next attempt takes.
+  const bool is_doubtful = outcome == RunState::kUnknown || outcome == RunState::kLost;
+  if (is_doubtful && !run.started_at && !mutant("doubt-not-counted")) ++run.starts;
   run.reason = run.starts > 0 ? Reason::kRetry : Reason::kNone;
   state_.set_run_state(live, RunState::kQueued);
   put(run);

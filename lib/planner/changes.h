@@ -84,7 +84,8 @@ struct Changes {
   };
 
   std::vector<Event> events;
-  std::string request_id;     ///< Not empty: remember the reply under this key.
+  std::string request_id;  ///< Not empty: remember the reply under this key.
+  WallTime request_at{};
   std::string request_reply;  ///< Encoded by the caller of apply before it is stored.
 };
 

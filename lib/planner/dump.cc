@@ -142,6 +142,10 @@ std::string dump_of(const StateData& state) {
     out.line("setting");
     out.field(key, value);
   }
+  state.requests.each([&out](const std::string& id, WallTime at) {
+    out.line("request");
+    out.field(id, epoch_micros(at));
+  });
   for (const auto& [name, key] : state.keys) {
     out.line("key");
     out.fields(key);

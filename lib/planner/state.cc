@@ -63,6 +63,10 @@ void State::load_cluster(Cluster cluster) {
   impl_->cluster = std::move(cluster);
 }
 
+void State::load_request(const std::string& id, WallTime at) {
+  impl_->requests.add(id, at);
+}
+
 void State::load_counters(std::int64_t next_run_id, std::int64_t next_job_id) {
   impl_->next_run_id = std::max<std::int64_t>(next_run_id, 1);
   impl_->next_job_id = std::max<std::int64_t>(next_job_id, 1);
@@ -289,6 +293,14 @@ std::int64_t State::wanted_voters() const {
   return impl_->number_setting(kVotersSetting, 5);
 }
 
+std::map<std::int64_t, std::int32_t> State::holds_on(std::int64_t node_id) const {
+  std::map<std::int64_t, std::int32_t> out;
+  for (const auto& [run_id, hold] : impl_->holds) {
+    if (hold.node_id == node_id) out.emplace(run_id, hold.attempt);
+  }
+  return out;
+}
+
 std::vector<Place> State::places() const {
   std::vector<Place> out;
   for (const auto& [id, live] : impl_->runs) {
@@ -307,12 +319,7 @@ std::vector<Place> State::places() const {
 }
 
 std::int32_t State::feature_level() const {
-  std::optional<std::int32_t> least;
-  for (const auto& [id, node] : impl_->nodes) {
-    if (model::is_member(node))
-      least = std::min(least.value_or(node.feature_level), node.feature_level);
-  }
-  return least.value_or(0);
+  return impl_->feature_level();
 }
 
 const Cluster& State::cluster() const {

@@ -36,6 +36,7 @@ struct Applied {
   std::vector<AppliedItem> items;
   Changes changes;
   std::vector<Order> orders;
+  bool is_repeat = false;  ///< The request was carried out by an earlier entry; nothing changed.
 };
 
 /// The last permit that a host issued, and how long ago that was by the scheduler's clock.
@@ -83,6 +84,7 @@ struct Situation {
 struct Plan {
   std::optional<model::Decide> decide;
   std::optional<WallTime> wake_at;
+  bool is_cut = false;  ///< More is due than one turn decides about.
 };
 
 /// Answer to `explain`.
@@ -111,6 +113,7 @@ class State {
   void load_token(JoinToken token);
   void load_setting(std::string key, std::string value);
   void load_cluster(Cluster cluster);
+  void load_request(const std::string& id, WallTime at);  ///< The oldest first.
   void load_counters(std::int64_t next_run_id, std::int64_t next_job_id);
 
   /// Runs one committed entry.
@@ -142,6 +145,9 @@ class State {
   /// when nothing is paused at `now`.
   [[nodiscard]] std::optional<WallTime> paused_until(WallTime now) const;
   [[nodiscard]] std::int64_t wanted_voters() const;  ///< Setting `voters`: 3, 5 or 7; 5 by default.
+  /// Runs that were given up on a host and keep their places until it says what became of them;
+  /// their attempts by run id.
+  [[nodiscard]] std::map<std::int64_t, std::int32_t> holds_on(std::int64_t node_id) const;
   /// Of jobs whose runs exclude each other, by run id.
   [[nodiscard]] std::vector<Place> places() const;
   /// The lowest of all members: what every one of them can read in the log. 0: no member.

@@ -104,6 +104,15 @@ void StateData::load_hold(std::string_view key, std::string_view text) {
   if (run_id != 0 && hold.job_uid != 0) holds[run_id] = hold;
 }
 
+std::int32_t StateData::feature_level() const {
+  std::optional<std::int32_t> least;
+  for (const auto& [id, node] : nodes) {
+    if (model::is_member(node))
+      least = std::min(least.value_or(node.feature_level), node.feature_level);
+  }
+  return least.value_or(0);
+}
+
 Error StateData::no_such_job(std::string_view name) const {
   const StateData& all = whole != nullptr ? *whole : *this;
   std::vector<std::string> known;
@@ -204,10 +213,13 @@ void StateData::wake_queued(std::uint64_t job_uid) {
 }
 
 void StateData::wake_first_queued(std::uint64_t job_uid) {
+  LiveRun* first = nullptr;
   for (const std::int64_t id : run_ids_of(job_uid)) {
     LiveRun& live = runs.at(id);
-    if (live.run.state == RunState::kQueued) return set_look_at(live, kEarliest);
+    if (live.run.state != RunState::kQueued) continue;
+    if (first == nullptr || is_before(live.run, first->run)) first = &live;
   }
+  if (first != nullptr) set_look_at(*first, kEarliest);
 }
 
 void StateData::set_look_at(LiveRun& live, WallTime at) {

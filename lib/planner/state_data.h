@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "planner/job_timers.h"
+#include "planner/recent_requests.h"
 #include "planner/state.h"
 
 namespace distcron::planner {
@@ -83,6 +84,12 @@ struct Hold {
   return state == model::RunState::kDispatched || state == model::RunState::kRunning;
 }
 
+/// The order in which runs of a job take its place. Shards are split off late: their ids tell less
+/// than their slots.
+[[nodiscard]] inline bool is_before(const model::Run& a, const model::Run& b) {
+  return std::tie(a.scheduled_at, a.run_id) < std::tie(b.scheduled_at, b.run_id);
+}
+
 struct StateData {
   State::FindZone find_zone;
   std::unordered_map<std::uint64_t, JobEntry> jobs;
@@ -94,6 +101,7 @@ struct StateData {
   std::map<std::string, JoinToken, std::less<>> tokens;
   std::map<std::string, std::string, std::less<>> settings;
   std::map<std::int64_t, Hold> holds;  ///< By run id; what the settings of kHoldPrefix say.
+  RecentRequests requests;
   std::optional<Cluster> cluster;
   std::int64_t next_run_id = 1;
   std::int64_t next_job_id = 1;
@@ -121,6 +129,7 @@ struct StateData {
   [[nodiscard]] const Node* member(std::int64_t id) const;
   [[nodiscard]] const Node* member(std::string_view name) const;
   [[nodiscard]] std::int64_t next_node_id() const;
+  [[nodiscard]] std::int32_t feature_level() const;
   /// Below this no id is given: it may have been, after what this state knows.
   [[nodiscard]] std::int64_t lowest_open_node_id() const;
   [[nodiscard]] bool is_paused(WallTime now) const;

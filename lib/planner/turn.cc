@@ -62,6 +62,7 @@ Plan Turn::run() {
     return plan;
   }
   plan.decide = std::move(out_);
+  plan.is_cut = is_cut_;
   plan.wake_at = now_.now + kLookAgain;
   return plan;
 }
@@ -102,8 +103,10 @@ void Turn::collect_run(LiveRun& live) {
     return end_queued(live, Action::kMiss, is_host ? why : Reason::kTooLate,
                       {"misfire", false, "could not start before " + utc_text(*end)});
   }
-  // A trigger is for now, also when the clock went back since it came in.
-  const WallTime start = run.not_before.value_or(is_scheduled ? run.scheduled_at : now_.now);
+  // A trigger is for now, also when the clock went back since it came in. A slot that was claimed
+  // ahead and refused does not start before its time for that.
+  const WallTime first = is_scheduled ? run.scheduled_at : now_.now;
+  const WallTime start = std::max(first, run.not_before.value_or(first));
   if (start > horizon_) return state_.set_look_at(live, start - now_.look_ahead);
   Candidate candidate;
   candidate.key = {job.spec->priority, run.scheduled_at, run.job, run.run_id};
@@ -254,8 +257,8 @@ void Turn::replace_others(const Candidate& candidate, const Job& job) {
   for (const std::int64_t id : state_.run_ids_of(job.uid)) {
     const model::Run& other = state_.live(id)->run;
     if (id == candidate.key.run_id || gone_.contains(id)) continue;
-    if (candidate.key.run_id != 0 && id > candidate.key.run_id) continue;
     const LiveRun* own = live_of(candidate);
+    if (own != nullptr && is_before(own->run, other)) continue;
     if (own != nullptr && is_same_slot(other, own->run)) continue;
     const bool is_ending = is_busy(other.state) && !other.kill_by.empty();
     if (is_ending) continue;
@@ -288,7 +291,7 @@ Turn::Overlap Turn::overlap_of(const Candidate& candidate, const Job& job) const
     if (id == candidate.key.run_id || gone_.contains(id)) continue;
     if (own != state_.runs.end() && is_same_slot(other, own->second.run)) continue;
     if (other.state == RunState::kQueued) ++overlap.waiting;
-    const bool is_ahead = candidate.key.run_id == 0 || id < candidate.key.run_id;
+    const bool is_ahead = own == state_.runs.end() || is_before(other, own->second.run);
     if (!is_busy(other.state) && !is_ahead) continue;
     overlap.is_blocked = true;
     if (overlap.holder != 0) continue;

@@ -133,6 +133,7 @@ class Turn {
   std::vector<Candidate> candidates_;
   std::unordered_map<std::uint64_t, JobUse> uses_;
   std::int64_t slots_looked_at_ = 0;
+  bool is_cut_ = false;                    ///< Due slots are left for the next turn.
   std::unordered_set<std::int64_t> gone_;  ///< Live runs that this turn ends.
 };
 

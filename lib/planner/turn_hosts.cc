@@ -211,6 +211,7 @@ bool Turn::miss_doubtful(const Job& job, const cron::Zone& zone, JobUse& use) {
   miss(job, scan.too_late,
        {Reason::kRestored, 0, "the state is from before it", scan.is_cut, Action::kGiveUp});
   use.look_at = now_.now;
+  is_cut_ = true;
   return true;
 }
 

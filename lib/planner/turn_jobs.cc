@@ -55,6 +55,7 @@ void Turn::collect_jobs() {
     const bool is_full = out_.decisions.size() + candidates_.size() >= kDecisionsMax;
     if (is_full || slots_looked_at_ >= kSlotsOfTurnMax) {
       state_.job_timers.push(timer);
+      is_cut_ = true;
       return;
     }
     JobUse& use = uses_[timer.job_uid];
@@ -82,6 +83,7 @@ void Turn::collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use) {
   slots_looked_at_ += scan.looked_at;
   collect_misfires(job, scan, limits);
   if (scan.is_cut) {
+    is_cut_ = true;
     use.look_at = now_.now;
     return;
   }

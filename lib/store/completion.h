@@ -29,6 +29,7 @@ struct Loaded {
   std::vector<planner::Node> nodes;
   std::vector<planner::JoinToken> tokens;
   std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<std::pair<std::string, WallTime>> requests;  ///< The newest, the oldest first.
   std::optional<planner::Cluster> cluster;
   std::int64_t next_run_id = 1;
   std::int64_t next_job_id = 1;

@@ -367,7 +367,7 @@ Status StateDb::write_events(const planner::Changes& changes) {
   }
   if (changes.request_id.empty()) return {};
   request_put_.bind(1, std::string_view(changes.request_id));
-  request_put_.bind(2, last_event_at_);
+  request_put_.bind(2, changes.request_at);
   request_put_.bind_blob(3, changes.request_reply);
   return request_put_.run();
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "planner/recent_requests.h"
 #include "store/job_rows.h"
 #include "store/run_row.h"
 #include "store/state_db.h"
@@ -73,9 +74,19 @@ Status StateDb::load_access(Loaded& loaded) {
   DC_TRY(Stmt settings, db_->prepare("SELECT key, value FROM settings"));
   while (true) {
     DC_TRY(const bool row, settings.step());
-    if (!row) return {};
+    if (!row) break;
     loaded.settings.emplace_back(settings.text(0), settings.text(1));
   }
+  DC_TRY(Stmt requests,
+         db_->prepare("SELECT request_id, at FROM requests ORDER BY id DESC LIMIT ?"));
+  requests.bind(1, static_cast<std::int64_t>(planner::RecentRequests::kMax));
+  while (true) {
+    DC_TRY(const bool row, requests.step());
+    if (!row) break;
+    loaded.requests.emplace_back(requests.text(0), requests.time(1));
+  }
+  std::reverse(loaded.requests.begin(), loaded.requests.end());
+  return {};
 }
 
 Status StateDb::load_fleet(Loaded& loaded) {

@@ -11,6 +11,7 @@ namespace distcron::wire {
 DC_CODEC(PeerRequest);
 DC_CODEC(PeerReply);
 DC_CODEC(HostState);
+DC_CODEC(ReportReply);
 DC_CODEC(JoinRequest);
 DC_CODEC(JoinReply);
 

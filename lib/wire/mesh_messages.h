@@ -16,7 +16,8 @@ namespace distcron::wire {
 enum class PeerAsk : std::int32_t {
   kPropose = 1,  ///< `bytes` is a model::Entry for the log of the leader.
   kCall = 2,     ///< `bytes` is a wire::Request of the holder of `public_key`.
-  kReport = 3,   ///< A member tells the leader how it is: `bytes` is a HostState.
+  kReport = 3,   ///< A member tells the leader how it is: `bytes` is a HostState. Answered with a
+                 ///< ReportReply when it issues permits.
   kJoin = 4,     ///< `bytes` is a JoinRequest that reached a member that does not lead;
                  ///< `public_key` names the token that was shown.
   kMoved = 5,    ///< The sender has other addresses than the state says: `bytes` is a model::Node
@@ -27,12 +28,14 @@ struct PeerRequest {
   std::int32_t ask = 0;  ///< A PeerAsk.
   std::string public_key;
   std::string bytes;
+  bool is_report = false;  ///< kPropose: what a host says of its runs, not a client's change.
 };
 
 DC_VISIT(PeerRequest, m) {
   visit(Field{"ask", ""}, m.ask);
   visit(Field{"public_key", ""}, m.public_key);
   visit(Field{"bytes", ""}, m.bytes);
+  visit(Field{"is_report", ""}, m.is_report);
 }
 
 struct PeerReply {
@@ -63,6 +66,11 @@ struct HostState {
   std::uint64_t boot = 0;       ///< Of its permits: hash of its boot id. 0: it issues none.
   std::int64_t permit = 0;      ///< See model::StartPermit::counter.
   std::int64_t start_rate = 0;  ///< Jobs that it can start a second; 0: not measured.
+  /// Of the last ReportReply that it has from who is told, and how long ago that came, in
+  /// microseconds: so the reader knows between which two of its own instants the permit was issued.
+  std::uint64_t echo_life = 0;
+  std::int64_t echo_clock = 0;
+  std::int64_t echo_age = 0;
 };
 
 DC_VISIT(HostState, m) {
@@ -74,6 +82,20 @@ DC_VISIT(HostState, m) {
   visit(Field{"boot", ""}, m.boot);
   visit(Field{"permit", ""}, m.permit);
   visit(Field{"start_rate", ""}, m.start_rate);
+  visit(Field{"echo_life", ""}, m.echo_life);
+  visit(Field{"echo_clock", ""}, m.echo_clock);
+  visit(Field{"echo_age", ""}, m.echo_age);
+}
+
+/// The leader's answer to kReport.
+struct ReportReply {
+  std::uint64_t life = 0;
+  std::int64_t clock = 0;  ///< Its boottime, microseconds.
+};
+
+DC_VISIT(ReportReply, m) {
+  visit(Field{"life", ""}, m.life);
+  visit(Field{"clock", ""}, m.clock);
 }
 
 /// What a guest sends; which token he shows is what the mesh proved.

@@ -2,7 +2,7 @@
 #include "sim/fleet_judge.h"
 
 #include <algorithm>
-#include <charconv>
+#include <sstream>
 
 #include "base/hash.h"
 
@@ -19,7 +19,7 @@ std::string text_of(process::RunKey key) {
 }
 
 /// What an entry changed, as far as it is to be the same everywhere.
-std::uint64_t hash_of(const planner::Changes& changes) {
+std::string text_of(const planner::Changes& changes) {
   std::string text = std::to_string(changes.next_run_id) + " " + changes.request_id;
   const auto add = [&text](const auto& value) { text += " " + std::to_string(value); };
   for (const model::Run& run : changes.runs) {
@@ -48,7 +48,7 @@ std::uint64_t hash_of(const planner::Changes& changes) {
     text += " " + key + "=" + value;
   for (const planner::Node& node : changes.nodes)
     text += " node " + node.name + node.boot_id + std::to_string(static_cast<int>(node.state));
-  return stable_hash(text);
+  return text;
 }
 
 }  // namespace
@@ -79,13 +79,14 @@ const model::JobSpec* FleetJudge::spec_of(std::uint64_t uid) const {
 
 void FleetJudge::on_changes(std::int64_t node, const planner::Changes& changes,
                             const planner::State& state) {
-  const std::uint64_t hash = hash_of(changes);
+  std::string text = text_of(changes);
   const auto place = static_cast<std::size_t>(changes.index - 1);
   if (changes.index % kDumpEvery == 0) compare(node, changes.index, state);
   if (place < log_.size()) {
-    if (log_[place] != hash) {
-      fail("applied_differs", "node " + std::to_string(node) + " applied another entry " +
-                                  std::to_string(changes.index) + " than was applied before");
+    if (log_[place] != text) {
+      fail("applied_differs", "node " + std::to_string(node) + " applied entry " +
+                                  std::to_string(changes.index) + " as" + text +
+                                  "\n  before it was applied as" + log_[place]);
     }
     return;
   }
@@ -94,7 +95,7 @@ void FleetJudge::on_changes(std::int64_t node, const planner::Changes& changes,
                                    std::to_string(changes.index) + " after " +
                                    std::to_string(log_.size()));
   }
-  log_.push_back(hash);
+  log_.push_back(std::move(text));
   if (!changes.request_id.empty()) requests_.insert(changes.request_id);
   take_jobs(changes);
   take_rows(changes);
@@ -179,7 +180,11 @@ void FleetJudge::check_final(const model::Run& run) {
     return;
   }
   if (found == starts_.end()) {
-    const bool retried = run.starts > 0 && run.attempt > 1;  // killed while it waited for a retry
+    // Killed while it waited for a retry, perhaps of an attempt of which nobody knows.
+    const auto last = ended_.find(key);
+    const bool is_doubted = last != ended_.end() &&
+                            (last->second == RunState::kUnknown || last->second == RunState::kLost);
+    const bool retried = run.starts > 0 && (run.attempt > 1 || is_doubted);
     if (model::has_run(run.state) && !retried) fail("ran_never", name + " but never started");
     return;
   }
@@ -190,7 +195,7 @@ void FleetJudge::check_final(const model::Run& run) {
   if (run.starts == 0 && !is_doubtful) {
     return fail("ran_unsaid", name + " but started on host " + std::to_string(truth.host));
   }
-  if (!model::has_run(run.state)) return;  // it waited for another attempt
+  if (!model::has_run(run.state) || is_doubtful) return;  // it waited for another attempt
   if (!truth.ended_at) return fail("ended_early", name + " but its process lives");
   if (!truth.record) return fail("end_invented", name + " but nobody knows its end");
   const bool is_exit = truth.record->how == process::EndHow::kExited;
@@ -208,9 +213,14 @@ void FleetJudge::on_durable(std::int64_t node, const store::DurableBatch& batch,
     const RunKey key{put.run_id, put.attempt};
     if (put.kind == store::JournalKind::kTombstone) tombstones_.emplace(node, key);
     if (put.kind != store::JournalKind::kAccepted) continue;
-    std::int64_t micros = 0;
-    std::from_chars(put.bytes.data(), put.bytes.data() + put.bytes.size(), micros);
-    accepted_[{node, key}] = {wall_from_micros(micros), wall_ahead};
+    std::istringstream note(put.bytes);
+    std::int64_t wall = 0;
+    std::int64_t from = 0;
+    std::int64_t until = 0;
+    note >> wall;
+    Accepted accepted{wall_from_micros(wall), wall_ahead, {}};
+    if (note >> from >> until) accepted.window = {MonoTime(Micros(from)), MonoTime(Micros(until))};
+    accepted_[{node, key}] = accepted;
   }
 }
 

@@ -34,7 +34,8 @@ class FleetJudge {
   // What happens.
   void on_changes(std::int64_t node, const planner::Changes& changes, const planner::State& state);
   void on_durable(std::int64_t node, const store::DurableBatch& batch, Micros wall_ahead);
-  void on_start(const FleetProcess& process);
+  /// `mono`: the host's boottime.
+  void on_start(const FleetProcess& process, MonoTime mono);
   void on_end(const FleetProcess& process);
 
   void on_boot(std::int64_t node, std::int64_t boot) { boots_[node] = boot; }
@@ -67,6 +68,9 @@ class FleetJudge {
   /// Final rows by state and reason, for the summary and for marks.
   [[nodiscard]] const std::map<std::string, std::int64_t>& outcomes() const { return outcomes_; }
 
+  /// No wall clock is ever set: nothing may start before its slot.
+  void trust_clocks() { trusts_clocks_ = true; }
+
   /// Told of each new row, for the trace.
   std::function<void(const model::Run&)> on_row;
 
@@ -87,6 +91,16 @@ class FleetJudge {
     SlotKey slot;
   };
 
+  /// A durable note of an accepted claim: when it is to start.
+  struct Accepted {
+    WallTime wall{};
+    Micros wall_ahead{};  ///< Of the host's clock when it was noted.
+    /// From and until when by the host's boottime, where the claim says so.
+    std::optional<std::pair<MonoTime, MonoTime>> window;
+  };
+
+  void check_time(const std::string& name, const Accepted& accepted, const model::Run& run,
+                  MonoTime mono);
   void take_rows(const planner::Changes& changes);
   void take_row(const model::Run& run);
   void take_jobs(const planner::Changes& changes);
@@ -100,7 +114,7 @@ class FleetJudge {
   Agenda& agenda_;
   std::optional<FleetViolation> violation_;
 
-  std::vector<std::uint64_t> log_;  ///< Hash of what each applied entry changed, by index - 1.
+  std::vector<std::string> log_;                 ///< What each applied entry changed, by index - 1.
   std::map<std::int64_t, std::uint64_t> dumps_;  ///< Of the state, at some indexes.
   std::map<std::int64_t, model::Run> rows_;
   std::map<SlotKey, std::int64_t> slots_;    ///< Their rows.
@@ -112,10 +126,11 @@ class FleetJudge {
   std::map<RunKey, Start> starts_;
   std::map<RunKey, Start*> live_;
   std::set<std::pair<std::int64_t, RunKey>> tombstones_;
-  std::map<std::pair<std::int64_t, RunKey>, std::pair<WallTime, Micros>> accepted_;
+  std::map<std::pair<std::int64_t, RunKey>, Accepted> accepted_;
   std::map<std::int64_t, std::int64_t> schedulers_;  ///< By term.
   std::map<std::int64_t, std::int64_t> boots_;       ///< Of each host, its present one.
   std::map<std::string, std::int64_t> outcomes_;
+  bool trusts_clocks_ = false;
   std::int64_t slots_checked_ = 0;
   std::int64_t acked_ = 0;
 };

@@ -14,6 +14,12 @@ namespace {
 /// Latest start after the claim's instant: the wait for the wall clock, the slack, the herd's
 /// stretch of a host with some dozens of runs, and what lies between the last look and the exec.
 constexpr Micros kLatestStart{6'000'000};
+/// Between the last look at the clock and the exec.
+constexpr Micros kLastLook{100'000};
+/// The wait for the wall clock, and the slack after it.
+constexpr Micros kWallWait{3'000'000};
+/// Clocks that run a little wrong, and the way of a permit to the scheduler.
+constexpr Micros kClockError{300'000};
 
 std::string text_of(process::RunKey key) {
   return std::to_string(key.run_id) + "." + std::to_string(key.attempt);
@@ -21,7 +27,7 @@ std::string text_of(process::RunKey key) {
 
 }  // namespace
 
-void FleetJudge::on_start(const FleetProcess& process) {
+void FleetJudge::on_start(const FleetProcess& process, MonoTime mono) {
   const std::string name =
       "attempt " + text_of(process.key) + " on host " + std::to_string(process.host);
   const auto row = rows_.find(process.key.run_id);
@@ -42,12 +48,7 @@ void FleetJudge::on_start(const FleetProcess& process) {
   if (accepted == accepted_.end()) {
     return fail("start_unaccepted", name + " started before its claim was noted durably");
   }
-  const auto& [start_at, wall_ahead] = accepted->second;
-  const WallTime now = kFleetEpoch + Micros(agenda_.now()) + wall_ahead;
-  if (now > start_at + kLatestStart) {
-    return fail("start_late", name + " started " + std::to_string((now - start_at).count() / 1000) +
-                                  " ms after its time");
-  }
+  check_time(name, accepted->second, run, mono);
   const auto over = ended_.find(process.key);
   if (over != ended_.end() && over->second != RunState::kUnknown &&
       over->second != RunState::kLost) {
@@ -65,6 +66,25 @@ void FleetJudge::on_end(const FleetProcess& process) {
   if (found == starts_.end()) return;
   found->second.process = process;
   live_.erase(process.key);
+}
+
+void FleetJudge::check_time(const std::string& name, const Accepted& accepted,
+                            const model::Run& run, MonoTime mono) {
+  const WallTime truth = kFleetEpoch + Micros(agenda_.now());
+  if (trusts_clocks_ && truth < run.scheduled_at - kClockError) {
+    return fail("start_early", name + " started " +
+                                   std::to_string((run.scheduled_at - truth).count() / 1000) +
+                                   " ms before its slot");
+  }
+  Micros late = truth + accepted.wall_ahead - (accepted.wall + kLatestStart);
+  if (accepted.window) {
+    const auto& [from, until] = *accepted.window;
+    if (mono < from) return fail("start_early", name + " started before the claim said");
+    late = mono - std::max(until, from + kWallWait) - kLastLook;
+  }
+  if (late > Micros(0)) {
+    fail("start_late", name + " started " + std::to_string(late.count() / 1000) + " ms too late");
+  }
 }
 
 /// At most once: again only after a committed end of which all is known, and as retry.max says. At

@@ -80,7 +80,7 @@ FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const Fle
              [this](const FleetProcess& process) {
                trace("start " + std::to_string(process.key.run_id) + "." +
                      std::to_string(process.key.attempt));
-               judge_.on_start(process);
+               judge_.on_start(process, now().mono);
              },
              [this](const FleetProcess& process) {
                trace("end " + std::to_string(process.key.run_id) + "." +
@@ -197,6 +197,7 @@ void FleetNode::start_agent() {
     out.capacity = options_.capacity;
     out.clock_ok = agent_->guard.is_trusted();
     out.applied = agent_->log->last_applied();
+    agent_->host->add_permit(out, agent_->now);
     return out;
   });
   a.fleet->refresh_peers();
@@ -230,6 +231,7 @@ void FleetNode::introduce() {
   node.id = id_;
   node.name = node_name(id_);
   node.boot_id = boot_id();
+  node.feature_level = model::kFeatureLevel;
   model::Entry entry;
   entry.at = agent_->now.wall;
   entry.actor = "host:" + node.name;
@@ -314,6 +316,7 @@ void FleetNode::step() {
   a.host->on_executor(a.now);
   a.host->on_timer(a.now);
   if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
+  a.log->hold_changes(!a.schedules() || a.scheduler->is_behind());
   a.host->propose_reports(a.now);
   a.log->flush();
 }

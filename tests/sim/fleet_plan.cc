@@ -37,6 +37,7 @@ model::JobSpec draw_job(Rng& rng, std::int64_t number, std::int64_t nodes) {
   constexpr std::array kMisfires{model::Misfire::kOnce, model::Misfire::kSkip,
                                  model::Misfire::kAll};
   spec.misfire = pick(rng, kMisfires);
+  spec.retry_delay = Millis(2'000);
   if (draw_chance(rng, 40)) {
     spec.retry_max = static_cast<std::int32_t>(draw_between(rng, 1, 3));
     spec.retry_delay = Millis(draw_between(rng, 0, 2'000));

@@ -40,6 +40,10 @@ void FleetRows::write(const planner::Changes& changes) {
     settings.erase(key);
   for (const auto& [key, value] : changes.settings)
     settings[key] = value;
+  if (!changes.request_id.empty()) {
+    requests.emplace_back(changes.request_id, changes.request_at);
+    if (requests.size() > planner::RecentRequests::kMax) requests.pop_front();
+  }
   if (changes.cluster) cluster = *changes.cluster;
   if (changes.next_run_id > 0) next_run_id = changes.next_run_id;
   if (changes.next_job_id > 0) next_job_id = changes.next_job_id;
@@ -58,6 +62,8 @@ Status FleetRows::load(planner::State& state) const {
     state.load_node(node);
   for (const auto& [key, value] : settings)
     state.load_setting(key, value);
+  for (const auto& [id, at] : requests)
+    state.load_request(id, at);
   state.load_cluster(cluster);
   state.load_counters(next_run_id, next_job_id);
   return {};

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "planner/recent_requests.h"
 #include "planner/state.h"
 #include "sim/fleet_agenda.h"
 #include "store/store.h"
@@ -29,6 +30,7 @@ struct FleetRows {
   std::map<std::int64_t, model::Run> live_runs;
   std::map<std::int64_t, planner::Node> nodes;
   std::map<std::string, std::string> settings;
+  std::deque<std::pair<std::string, WallTime>> requests;
   planner::Cluster cluster;
   std::int64_t next_run_id = 1;
   std::int64_t next_job_id = 1;

@@ -59,7 +59,7 @@ struct Court {
     FleetProcess process;
     process.key = process::RunKey{7, 1};
     process.host = host;
-    judge.on_start(process);
+    judge.on_start(process, MonoTime{});
   }
 
   [[nodiscard]] std::string verdict() const {

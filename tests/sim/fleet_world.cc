@@ -36,6 +36,7 @@ FleetWorld::FleetWorld(const FleetPlan& plan)
       note(node_name(id) + " " + line);
     };
   }
+  if (!plan_.options.steps_clocks) judge_.trust_clocks();
   judge_.on_row = [this](const model::Run& run) {
     note("row " + std::to_string(run.run_id) + "." + std::to_string(run.attempt) + " " + run.job +
          " " + outcome_text(run) +

@@ -201,10 +201,9 @@ TEST_SUITE("planner") {
     trigger.job = "a";
     trigger.param = "x";
     const auto first = world.apply(trigger, "req-1").items.at(0).run_id;
-    const auto again = world.apply(trigger, "req-1").items.at(0).run_id;
+    CHECK(world.apply(trigger, "req-1").is_repeat);
     const auto other = world.apply(trigger, "req-2").items.at(0).run_id;
 
-    CHECK(first == again);
     CHECK(other == first + 1);
     world.settle();
     CHECK(world.outcome(1) == "dispatched");
@@ -214,6 +213,28 @@ TEST_SUITE("planner") {
     world.apply(trigger, "req-3");
     world.settle();
     CHECK(world.outcome(3) == "dispatched");
+  }
+
+  TEST_CASE("a request that is carried out does nothing a second time, also after a reload") {
+    World world;
+    world.put(World::spec("a", ""));
+    model::TriggerRun trigger;
+    trigger.job = "a";
+    CHECK_FALSE(world.apply(trigger, "req").is_repeat);
+    world.settle();
+    world.end(1, RunState::kOk);
+    REQUIRE(world.outcome(1) == "ok");
+
+    CHECK(world.apply(trigger, "req").is_repeat);
+    world.state = world.rows.load();
+    const Applied again = world.apply(trigger, "req");
+    CHECK(again.is_repeat);
+    CHECK(again.status);
+    CHECK(again.changes.request_id.empty());
+    CHECK(world.rows.runs.size() == 1);
+
+    world.sleep(2h);
+    CHECK_FALSE(world.apply(trigger, "req").is_repeat);
   }
 
   TEST_CASE("a failed run is retried with growing waits, then final") {

@@ -264,6 +264,36 @@ TEST_SUITE("planner") {
     CHECK(fleet.outcome(3) == "missed(host_down)");
   }
 
+  TEST_CASE("queue: a shard that waits for its retry goes before the next slot, whatever its id") {
+    Fleet fleet(2);
+    model::JobSpec job = World::spec("a", "0 * * * *");
+    job.target = "all";
+    job.concurrency = model::Concurrency::kQueue;
+    job.retry_max = 1;
+    job.retry_delay = 1s;
+    fleet.put(job);
+    fleet.sleep(1h);
+    fleet.settle();  // runs 1 and 2
+    fleet.sleep(1h);
+    fleet.settle();  // run 3 waits
+    fleet.sleep(1h);
+    fleet.settle();  // run 4 waits
+    fleet.tell(1, ReportKind::kEnded);
+    fleet.tell(2, ReportKind::kEnded);
+    fleet.settle();  // run 3 becomes the runs 3 and 5
+    REQUIRE(fleet.run(5).shards == 2);
+    fleet.tell(3, ReportKind::kEnded);
+    fleet.tell(5, ReportKind::kEnded, RunState::kFailed);
+    fleet.sleep(2s);
+    fleet.settle();
+    CHECK(fleet.run(5).state == RunState::kDispatched);
+    CHECK(fleet.run(4).state == RunState::kQueued);
+
+    fleet.tell(5, ReportKind::kEnded);
+    fleet.settle();
+    CHECK(fleet.run(4).state == RunState::kDispatched);
+  }
+
   TEST_CASE("a trigger of a job with target = all becomes one run on each host") {
     Fleet fleet(3);
     model::JobSpec job = World::spec("a", "");
@@ -407,6 +437,35 @@ TEST_SUITE("planner") {
       CHECK(fleet.run(1).attempt == 2);
       CHECK(fleet.run(1).possible_overlap);
     }
+  }
+
+  TEST_CASE("at least once, what may have run before a boot is never called missed") {
+    Fleet fleet(1);
+    model::JobSpec often = World::spec("b", "0 * * * *");
+    often.guarantee = Guarantee::kAtLeastOnce;
+    fleet.put(often);
+    fleet.sleep(1h);
+    fleet.settle();
+    model::HostReport doubt;
+    doubt.kind = ReportKind::kEnded;
+    doubt.run_id = 1;
+    doubt.attempt = 1;
+    doubt.outcome = RunState::kUnknown;
+    doubt.reason = model::Reason::kHostReboot;
+    doubt.ended_at = fleet.situation.now;
+    model::HostReports command;
+    command.node_id = 1;
+    command.reports.push_back(doubt);
+    fleet.apply(command);
+    fleet.hush(1);
+    fleet.sleep(45min);  // the window is 30 minutes
+    fleet.settle();
+    CHECK(fleet.run(1).state == RunState::kQueued);
+
+    fleet.wake(1);
+    fleet.settle();
+    CHECK(fleet.run(1).state == RunState::kDispatched);
+    CHECK(fleet.run(1).attempt == 2);
   }
 
   TEST_CASE("runs from before a boot of which the host says nothing are unknown") {

@@ -11,6 +11,7 @@
 
 #include "cron/zone.h"
 #include "model/units.h"
+#include "planner/recent_requests.h"
 #include "planner/state.h"
 
 namespace distcron::planner {
@@ -37,6 +38,7 @@ struct Rows {
   std::map<std::int64_t, Node> nodes;
   std::map<std::string, JoinToken> tokens;
   std::map<std::string, std::string> settings;
+  RecentRequests requests;
   std::optional<Cluster> cluster;
   std::int64_t next_run_id = 1;
   std::int64_t next_job_id = 1;
@@ -70,6 +72,7 @@ struct Rows {
       settings.erase(key);
     for (const auto& [key, value] : changes.settings)
       settings[key] = value;
+    if (!changes.request_id.empty()) requests.add(changes.request_id, changes.request_at);
     if (changes.cluster) cluster = changes.cluster;
     next_run_id = changes.next_run_id;
     next_job_id = changes.next_job_id;
@@ -91,6 +94,7 @@ struct Rows {
     for (const auto& [key, value] : settings)
       state.load_setting(key, value);
     if (cluster) state.load_cluster(*cluster);
+    requests.each([&state](const std::string& id, WallTime at) { state.load_request(id, at); });
     state.load_counters(next_run_id, next_job_id);
     return state;
   }
@@ -116,6 +120,7 @@ struct World {
     out.id = 1;
     out.name = "web1";
     out.boot_id = std::move(boot_id);
+    out.feature_level = model::kFeatureLevel;
     return out;
   }
 

@@ -134,6 +134,8 @@ TEST_SUITE("store") {
       made.keys[0].host = "host-a";
       made.settings = {{"k", "v"}, {"gone", "v"}};
       made.cluster = planner::Cluster{"c", "0123", 1LL << 20, "Europe/Berlin"};
+      made.request_id = "r1";
+      made.request_at = at(5);
       made.next_run_id = 7;
       made.next_job_id = 4;
       CHECK(write(*store, {{entry(1), entry(2)}, {}, {}, 0}).status.has_value());
@@ -169,6 +171,7 @@ TEST_SUITE("store") {
           planner::JoinToken{"t1", "hash", model::Role::kAdmin, at(60), 3, "admin"});
     CHECK(loaded.keys[0].host == "host-a");
     CHECK(loaded.settings.size() == 1);
+    CHECK(loaded.requests == std::vector{std::pair(std::string("r1"), at(5))});
     REQUIRE(loaded.cluster.has_value());
     CHECK(loaded.cluster->incarnation == 1LL << 20);
     CHECK(loaded.next_run_id == 7);
