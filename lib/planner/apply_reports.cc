@@ -165,6 +165,8 @@ void Applier::next_attempt(LiveRun& live, RunState outcome, Reason reason) {
   run.reason = run.starts > 0 ? Reason::kRetry : Reason::kNone;
   state_.set_run_state(live, RunState::kQueued);
   put(run);
+  // One that came in later may stand before this one, and waits for its place.
+  state_.wake_first_queued(run.job_uid);
 }
 
 void Applier::take_unstarted(LiveRun& live, const HostReport& report) {

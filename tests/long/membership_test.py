@@ -50,9 +50,9 @@ def remove(seven, some, number, gone):
     some.ctl("node", "remove", f"n{number}", "--force", "--yes")
     member = seven.members.pop(number)
     one_node.wait_until(lambda: member.agent.poll() is not None, 60, f"the agent of n{number} ends")
+    print(f"removed n{number}: exit status {member.agent.poll()}, started again", flush=True)
     member.agent = member.launch()  # its owner does not know
     gone[member.name] = (member, time.time())
-    print(f"removed n{number}: exit status 77, started again", flush=True)
 
 
 def starts_of(witness):
@@ -119,6 +119,7 @@ def main():
         seven.wait_for_members(7, 120)
         remove(seven, seven[3], 1, gone)  # the scheduler itself
         seven.wait_for_scheduler(2, 120)
+        seven.make_token(seven[3])  # the first one names a member that is gone
         seven.add(9)
         seven.wait_for_members(7, 120)
         remove(seven, seven[4], 2, gone)  # and the next

@@ -30,8 +30,9 @@ class FleetExecPort final : public process::ExecPort {
 
   [[nodiscard]] Status spawn(const process::SpawnPlan& plan) override {
     // The executor does nothing else until it has forked and released.
-    line_->arrives_at =
-        std::max(line_->arrives_at, exec_.agenda_.now()) + draw_between(exec_.rng_, 0, 20 * kMs);
+    FleetTime busy = draw_between(exec_.rng_, 0, 20 * kMs);
+    if (draw_chance(exec_.rng_, 4)) busy += draw_between(exec_.rng_, 0, 400 * kMs);
+    line_->arrives_at = std::max(line_->arrives_at, exec_.agenda_.now()) + busy;
     return post([exec = &exec_, plan] { exec->spawn(plan); });
   }
 

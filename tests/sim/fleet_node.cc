@@ -39,6 +39,11 @@ struct FleetNode::Agent {
                [&node](const store::DurableBatch& batch) {
                  node.judge_.on_durable(node.id_, batch,
                                         node.now().wall - kFleetEpoch - Micros(node.agenda_.now()));
+               },
+               [&node, boot = node.boot_, number = node.lives_] {
+                 node.agenda_.after(0, [&node, boot, number] {
+                   if (node.boot_ == boot && node.lives_ == number) node.die_at_write();
+                 });
                }}),
         life(dice.draw()),
         mesh(node.net_, node.agenda_, node.id_, life,
@@ -153,8 +158,21 @@ void FleetNode::kill_agent() {
   agent_.reset();
 }
 
+void FleetNode::die_at_write() {
+  kill_agent();
+  agenda_.after(crash_span_, [this, number = lives_] {
+    if (number == lives_) start_agent();
+  });
+}
+
+void FleetNode::crash_at_write(FleetCrash when, FleetTime span) {
+  disk_.crash = when;
+  crash_span_ = span;
+}
+
 void FleetNode::start_agent() {
   if (agent_ || !is_on_) return;
+  ++lives_;
   agent_ = std::make_unique<Agent>(*this, rng_.draw());
   Agent& a = *agent_;
   a.now = now();

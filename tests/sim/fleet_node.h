@@ -42,6 +42,8 @@ class FleetNode {
   void start_agent();
   void kill_agent();
   void pause(FleetTime span);
+  /// The agent dies at a write that is still to come, and is started again after `span`.
+  void crash_at_write(FleetCrash when, FleetTime span);
 
   void resume() { frozen_until_ = agenda_.now(); }
 
@@ -90,6 +92,7 @@ class FleetNode {
   void arm();
   void on_role();
   void introduce();
+  void die_at_write();
   [[nodiscard]] std::string boot_id() const;
 
   Agenda& agenda_;
@@ -104,6 +107,8 @@ class FleetNode {
 
   bool is_on_ = false;
   std::int64_t boot_ = 0;
+  std::int64_t lives_ = 0;  ///< Of its agent.
+  FleetTime crash_span_ = 0;
   FleetTime booted_at_ = 0;
   std::int64_t drift_ppm_ = 0;
   Micros wall_ahead_{0};

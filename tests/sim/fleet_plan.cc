@@ -9,10 +9,10 @@
 namespace distcron::sim {
 namespace {
 
-constexpr std::array<std::string_view, 17> kOpNames{
+constexpr std::array<std::string_view, 18> kOpNames{
     "kill-agent", "power-off",  "crash-exec", "pause",     "isolate", "deafen",
     "mute",       "slow-disk",  "full-disk",  "hand-over", "clock",   "put-job",
-    "toggle-job", "remove-job", "trigger",    "kill-run",  "drain"};
+    "toggle-job", "remove-job", "trigger",    "kill-run",  "drain",   "crash-write"};
 
 template <class T, std::size_t N>
 const T& pick(Rng& rng, const std::array<T, N>& of) {
@@ -65,7 +65,7 @@ struct Kind {
 };
 
 constexpr std::array kKinds{
-    Kind{FleetOpKind::kKillAgent, 20 * kMs, 6 * kSecond, 6, 60},
+    Kind{FleetOpKind::kKillAgent, 1 * kMs, 6 * kSecond, 6, 60},
     Kind{FleetOpKind::kPowerOff, 1 * kSecond, 20 * kSecond, 2, 40},
     Kind{FleetOpKind::kCrashExec, 10 * kMs, 3 * kSecond, 4, 30},
     Kind{FleetOpKind::kPause, 500 * kMs, 12 * kSecond, 4, 40},
@@ -82,11 +82,13 @@ constexpr std::array kKinds{
     Kind{FleetOpKind::kTrigger, 0, 0, 15, 60},
     Kind{FleetOpKind::kKillRun, 0, 0, 12, 50},
     Kind{FleetOpKind::kDrain, 1 * kSecond, 20 * kSecond, 2, 25},
+    Kind{FleetOpKind::kCrashWrite, 1 * kMs, 4 * kSecond, 8, 35},
 };
 
 std::int64_t draw_arg(Rng& rng, FleetOpKind kind, const FleetOptions& options) {
   const auto jobs = static_cast<std::int64_t>(options.jobs.size());
   if (kind == FleetOpKind::kDrain) return draw_between(rng, 1, options.nodes);
+  if (kind == FleetOpKind::kCrashWrite) return draw_between(rng, 1, 4);
   if (kind != FleetOpKind::kClock) return draw_between(rng, 0, jobs - 1);
   const std::int64_t reach = draw_chance(rng, 50) ? 1'500 : 60'000;
   return draw_between(rng, -reach, reach);
@@ -127,6 +129,10 @@ FleetPlan draw_fleet_plan(std::uint64_t seed, std::int64_t seconds) {
   if (draw_chance(rng, 20)) o.capacity = draw_between(rng, 1, 4);
   o.faults_until = seconds * kSecond;
   o.habits.run_max = draw_chance(rng, 50) ? 800 * kMs : 5 * kSecond;
+  if (draw_chance(rng, 15)) {  // longer than a silent host is waited for
+    o.habits.run_max = 25 * kSecond;
+    o.habits.long_percent = 0;
+  }
   o.habits.refuse_percent = draw_between(rng, 0, 4);
   o.habits.setup_percent = draw_between(rng, 0, 4);
   o.habits.lost_percent = draw_between(rng, 0, 2);

@@ -16,23 +16,24 @@ namespace distcron::sim {
 inline constexpr WallTime kFleetEpoch = wall_from_seconds(1'795'132'800);
 
 enum class FleetOpKind : std::uint8_t {
-  kKillAgent,  ///< span: until it is started again.
-  kPowerOff,   ///< span: until it boots.
-  kCrashExec,  ///< span: until it is back.
-  kPause,      ///< span.
-  kIsolate,    ///< Both ways to all others, span.
-  kDeafen,     ///< The host hears nobody, span.
-  kMute,       ///< Nobody hears the host, span.
-  kSlowDisk,   ///< span.
-  kFullDisk,   ///< span.
-  kHandOver,   ///< The leader, whoever it is.
-  kClock,      ///< arg: milliseconds ahead.
-  kPutJob,     ///< arg: number of the job; a new version.
-  kToggleJob,  ///< arg: number of the job.
-  kRemoveJob,  ///< arg: number of the job.
-  kTrigger,    ///< arg: number of the job.
-  kKillRun,    ///< Of the host's choice.
-  kDrain,      ///< arg: the node that is drained for span.
+  kKillAgent,   ///< span: until it is started again.
+  kPowerOff,    ///< span: until it boots.
+  kCrashExec,   ///< span: until it is back.
+  kPause,       ///< span.
+  kIsolate,     ///< Both ways to all others, span.
+  kDeafen,      ///< The host hears nobody, span.
+  kMute,        ///< Nobody hears the host, span.
+  kSlowDisk,    ///< span.
+  kFullDisk,    ///< span.
+  kHandOver,    ///< The leader, whoever it is.
+  kClock,       ///< arg: milliseconds ahead.
+  kPutJob,      ///< arg: number of the job; a new version.
+  kToggleJob,   ///< arg: number of the job.
+  kRemoveJob,   ///< arg: number of the job.
+  kTrigger,     ///< arg: number of the job.
+  kKillRun,     ///< Of the host's choice.
+  kDrain,       ///< arg: the node that is drained for span.
+  kCrashWrite,  ///< The agent dies at a write of raft.db, for span. arg: a FleetCrash.
 };
 
 struct FleetOp {

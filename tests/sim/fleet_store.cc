@@ -137,8 +137,25 @@ void FleetStore::begin_flush() {
   });
 }
 
+bool FleetStore::dies_at(const store::DurableBatch& batch) const {
+  if (disk_.crash == FleetCrash::kNone || disk_.is_full) return false;
+  if (disk_.crash <= FleetCrash::kAfterWrite) return true;
+  return std::any_of(batch.journal.begin(), batch.journal.end(), [](const store::JournalPut& put) {
+    return put.kind == store::JournalKind::kTombstone;
+  });
+}
+
 void FleetStore::end_flush() {
   for (const store::DurableBatch& batch : std::exchange(flushing_, {})) {
+    if (dies_at(batch)) {
+      const FleetCrash when = std::exchange(disk_.crash, FleetCrash::kNone);
+      if (when == FleetCrash::kAfterWrite || when == FleetCrash::kAfterTombstone) {
+        disk_.perform(batch);
+        hooks_.on_durable(batch);
+      }
+      *is_alive_ = false;
+      return hooks_.die();
+    }
     store::Durable durable;
     durable.tag = batch.tag;
     if (disk_.is_full) {

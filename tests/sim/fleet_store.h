@@ -39,6 +39,15 @@ struct FleetRows {
   [[nodiscard]] Status load(planner::State& state) const;
 };
 
+/// When the agent is to die: at the next write of raft.db, or at the next with a tombstone.
+enum class FleetCrash : std::uint8_t {
+  kNone,
+  kBeforeWrite,
+  kAfterWrite,
+  kBeforeTombstone,
+  kAfterTombstone,
+};
+
 struct FleetDisk {
   store::HardState hard;
   std::string first_config;  ///< Encoded: of the entry 0.
@@ -50,6 +59,7 @@ struct FleetDisk {
   // What the faults are at.
   bool is_full = false;
   bool is_slow = false;
+  FleetCrash crash = FleetCrash::kNone;
 
   void perform(const store::DurableBatch& batch);
 };
@@ -60,6 +70,7 @@ class FleetStore final : public store::Store {
     std::function<void()> wake;  ///< Completions wait.
     std::function<void(const planner::Changes&)> on_changes;
     std::function<void(const store::DurableBatch&)> on_durable;
+    std::function<void()> die;  ///< At once, but not before this store has returned.
   };
 
   FleetStore(Agenda& agenda, FleetDisk& disk, std::uint64_t seed, Hooks hooks)
@@ -96,6 +107,7 @@ class FleetStore final : public store::Store {
   [[nodiscard]] bool is_state_behind() const override { return false; }
 
  private:
+  [[nodiscard]] bool dies_at(const store::DurableBatch& batch) const;
   void begin_flush();
   void end_flush();
   void write_rows();

@@ -235,6 +235,8 @@ void FleetWorld::perform(const FleetOp& op) {
       return change_jobs(at, op);
     case FleetOpKind::kKillRun:
       return kill_some_run(at);
+    case FleetOpKind::kCrashWrite:
+      return at.crash_at_write(static_cast<FleetCrash>(op.arg), op.span);
     case FleetOpKind::kDrain:
       at.client(model::DrainNode{op.arg, draw_chance(rng_, 30)}, request_id());
       agenda_.after(op.span, [this, &at, drained = op.arg] {
@@ -257,6 +259,7 @@ void FleetWorld::heal() {
   for (auto& one : nodes_) {
     one->disk().is_full = false;
     one->disk().is_slow = false;
+    one->disk().crash = FleetCrash::kNone;
     one->habits() = FleetExecHabits{200 * kMs, 0, 0, 0, 0, 0};
     if (plan_.options.steps_clocks || plan_.options.drifts) one->set_wall(Micros(0));
     one->resume();

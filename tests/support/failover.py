@@ -95,7 +95,8 @@ def check_accounts(three, witness):
 def run(kills, extra=0):
     """Exit status: 1 when a slot was lost, started twice or is unaccounted."""
     one_node.skip_without_programs()
-    with fleet.Fleet(3, sets=[f"mesh.election={ELECTION_S}s"]) as three:
+    with fleet.Fleet(3, sets=[f"mesh.election={ELECTION_S}s",
+                              "output.keep.runs=1000000"]) as three:
         witness = three.folder / "witness"
         for number in three.members:
             pathlib.Path(f"{witness}.n{number}").touch()

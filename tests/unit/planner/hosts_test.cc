@@ -294,6 +294,28 @@ TEST_SUITE("planner") {
     CHECK(fleet.run(4).state == RunState::kDispatched);
   }
 
+  TEST_CASE("queue: a trigger from before the slot goes when the slot's run waits for its retry") {
+    Fleet fleet(1);
+    model::JobSpec job = World::spec("a", "0 * * * *");
+    job.concurrency = model::Concurrency::kQueue;
+    job.retry_max = 1;
+    job.retry_delay = 60s;
+    fleet.put(job);
+    fleet.sleep(1h - 1s);
+    fleet.settle();  // run 1 is claimed ahead
+    REQUIRE(fleet.run(1).state == RunState::kDispatched);
+    model::TriggerRun trigger;
+    trigger.job = "a";
+    fleet.apply(trigger, "req");
+    fleet.settle();
+    REQUIRE(fleet.run(2).state == RunState::kQueued);
+    fleet.sleep(2s);
+    fleet.tell(1, ReportKind::kEnded, RunState::kFailed);
+    fleet.settle();
+    CHECK(fleet.run(2).state == RunState::kDispatched);
+    CHECK(fleet.run(1).state == RunState::kQueued);
+  }
+
   TEST_CASE("a trigger of a job with target = all becomes one run on each host") {
     Fleet fleet(3);
     model::JobSpec job = World::spec("a", "");
