@@ -158,8 +158,8 @@ TEST_CASE("a slot has one row and a term one scheduler") {
 
 // Each of these broke a promise before the product was corrected: an agent that gave up because its
 // introduction was answered late (3) or its disk was full (10, 30), and a host that said after a
-// reboot that what had been revoked meanwhile had never run (136, 143, 150). The plans of these seeds
-// have changed since. 1439: a trigger waited for ever behind a run that waited for its retry.
+// reboot that what had been revoked meanwhile had never run (136, 143, 150). The plans of these
+// seeds have changed since. 1439: a trigger waited for ever behind a run that waited for its retry.
 TEST_CASE("the seeds that found faults of the agent pass") {
   for (const std::uint64_t seed : {3U, 10U, 30U, 136U, 143U, 150U, 1439U}) {
     const FleetOutcome outcome = FleetWorld(draw_fleet_plan(seed, 60)).run();
