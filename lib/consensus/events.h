@@ -128,7 +128,8 @@ struct ChunkStored {
 };
 
 /// The disk takes no writes (full): step down, neither vote nor accept until it is over. Readies
-/// not reported Durable by then are void: the owner drops them with their messages. What they
+/// not reported Durable by then are void: the owner drops them with their messages, and says so
+/// before it reports a later one Durable, which would stand for them, too. What they
 /// wanted stored comes again in the Ready of `is_full` = false; but the only member of a cluster
 /// forgets it, and last_index() tells up to where it has been stored.
 struct DiskFull {

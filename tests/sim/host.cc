@@ -267,19 +267,23 @@ void Host::on_disk_state(bool is_full) {
     world_.trace().marks.add(Situation::kLeaderDiskFull);
   }
   world_.oracle().on_disk_full(id_, is_full);
+  std::vector<DiskWrite> dropped;
   if (is_full) {
     ++flush_;
     outgoing_.clear();
-    for (DiskWrite& write : disk_.drop_unsynced()) {
-      if (write.kind == DiskWrite::Kind::kCompact) {
-        disk_.queue(std::move(write));
-      } else {
-        step(consensus::ChunkStored{.index = write.machine->applied, .next_offset = 0});
-        incoming_ = Incoming{};
-      }
+    dropped = disk_.drop_unsynced();
+  }
+  // The core learns first that nothing of what it handed out is stored: a later Ready that needs no
+  // write would else stand for what was dropped before it.
+  step(consensus::DiskFull{.is_full = is_full});
+  for (DiskWrite& write : dropped) {
+    if (write.kind == DiskWrite::Kind::kCompact) {
+      disk_.queue(std::move(write));
+    } else {
+      step(consensus::ChunkStored{.index = write.machine->applied, .next_offset = 0});
+      incoming_ = Incoming{};
     }
   }
-  step(consensus::DiskFull{.is_full = is_full});
   begin_flush();
 }
 
