@@ -11,6 +11,10 @@ namespace distcron::mesh {
 namespace {
 
 constexpr Micros kPingEvery{1'000'000};
+constexpr Micros kLateAnswer{250'000};  // TCP sends what was lost again after 200 ms
+constexpr int kLateFactor = 4;          // times the best round trip, where that is long
+constexpr Micros kRoughFor{60'000'000};
+constexpr std::size_t kTwiceBytesMax = 4'096;
 constexpr Micros kBulkIdle{30'000'000};   // the way for chunks is closed after it
 constexpr Micros kBulkStuck{10'000'000};  // without a credit: begin anew
 
@@ -30,6 +34,7 @@ std::vector<LinkTarget> targets_of(const Peer& peer) {
 PeerMember::PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer)
     : peer_(std::move(peer)),
       link_(context, keys, targets_of(peer_), LinkLimits{}),
+      spare_(context, keys, targets_of(peer_), LinkLimits{}),
       bulk_(context, keys, targets_of(peer_),
             LinkLimits{.send_queue = PeerMesh::kChunksUnderWayMax}) {
   state_.node_id = peer_.node_id;
@@ -38,16 +43,23 @@ PeerMember::PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer)
 void PeerMember::change(Peer peer, MonoTime now) {
   peer_ = std::move(peer);
   link_.retarget(targets_of(peer_), now);
+  spare_.retarget(targets_of(peer_), now);
   bulk_.retarget(targets_of(peer_), now);
 }
 
 bool PeerMember::send(PeerFrame frame, std::string_view body) {
+  bool is_sent = false;
+  if (frame.kind == PeerKind::kRaft && body.size() <= kTwiceBytesMax) {
+    frame.parts = 1;
+    frame.seq = 0;  // does not count: the same message has its number on the first way
+    is_sent = spare_.send(frame, body);
+  }
   const std::size_t full = body.empty() ? 0 : (body.size() - 1) / kPeerPartBytesMax;
   frame.parts = static_cast<std::uint8_t>(full + 1);
   for (frame.part = 0; frame.part < frame.parts; ++frame.part) {
     frame.seq = sent_seq_ + 1;
     const std::string_view part = body.substr(frame.part * kPeerPartBytesMax, kPeerPartBytesMax);
-    if (!link_.send(frame, part)) return false;
+    if (!link_.send(frame, part)) return is_sent;
     ++sent_seq_;
   }
   return true;
@@ -82,6 +94,7 @@ bool PeerMember::hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed
   if (heard == PeerBoots::Heard::kNew) {
     state_.boot = frame.boot;
     state_.boot_since = now;
+    best_rtt_ = Micros::max();
     heard_seq_ = 0;
     taken_stream_ = 0;
     taken_ = 0;
@@ -100,6 +113,7 @@ bool PeerMember::hear(const PeerFrame& frame, MonoTime now, std::int64_t& missed
 }
 
 std::optional<std::string> PeerMember::assemble(const PeerFrame& frame, std::string_view body) {
+  if (frame.parts == 1) return std::string(body);  // may come by the other way, between parts
   const PeerFrame last = std::exchange(last_part_, frame);
   const bool goes_on = frame.part == last.part + 1 && frame.parts == last.parts &&
                        frame.seq == last.seq + 1 && frame.boot == last.boot &&
@@ -111,7 +125,6 @@ std::optional<std::string> PeerMember::assemble(const PeerFrame& frame, std::str
     parts_ = std::string();
     return std::nullopt;
   }
-  if (frame.parts == 1) return std::string(body);
   parts_ += body;
   if (frame.part + 1 < frame.parts) return std::nullopt;
   return std::exchange(parts_, std::string());
@@ -123,6 +136,9 @@ void PeerMember::on_pong(const Pong& pong, const MeshTime& now) {
   const Micros rtt = now.mono - sent_at;
   state_.rtt = rtt;
   state_.clock_offset = wall_from_micros(pong.wall) - (now.wall - rtt / 2);
+  best_rtt_ = std::min(best_rtt_, rtt);
+  look_for_trouble(now.mono);
+  if (ping_sent_ && sent_at >= *ping_sent_) ping_sent_.reset();
   on_credit(pong);
 }
 
@@ -149,7 +165,9 @@ std::optional<Pong> PeerMember::take_credit_owed() {
 bool PeerMember::on_timer(MonoTime now) {
   if (!link_.is_open() && !link_.next_timer()) link_.open(now);
   link_.on_timer(now);
+  spare_.on_timer(now);
   bulk_.on_timer(now);
+  look_for_trouble(now);
   const bool is_waiting = chunks_sent_ > chunks_taken_;
   if (bulk_.is_open() && is_waiting && now - progress_at_ > kBulkStuck) {
     bulk_.open(now);
@@ -158,12 +176,13 @@ bool PeerMember::on_timer(MonoTime now) {
   if (bulk_.is_open() && now - used_at_ > kBulkIdle) bulk_.close();
   if (!link_.is_connected() || now < next_ping_) return false;
   next_ping_ = now + kPingEvery;
+  if (!ping_sent_) ping_sent_ = now;
   return true;
 }
 
 MonoTime PeerMember::next_timer() const {
   MonoTime next = link_.is_connected() ? next_ping_ : MonoTime::max();
-  for (const PeerLink* link : {&link_, &bulk_}) {
+  for (const PeerLink* link : {&link_, &spare_, &bulk_}) {
     if (const auto at = link->next_timer()) next = std::min(next, *at);
   }
   return next;
@@ -171,8 +190,23 @@ MonoTime PeerMember::next_timer() const {
 
 PeerState PeerMember::state() const {
   PeerState out = state_;
-  out.is_connected = link_.is_connected();
+  out.is_connected = link_.is_connected() || spare_.is_connected();
+  out.is_rough = spare_.is_open();
   return out;
+}
+
+void PeerMember::look_for_trouble(MonoTime now) {
+  const Micros late =
+      best_rtt_ == Micros::max() ? kLateAnswer : std::max(kLateAnswer, best_rtt_ * kLateFactor);
+  const bool is_late = ping_sent_ && now - *ping_sent_ > late;
+  const bool is_broken = std::exchange(link_breaks_, link_.breaks()) != link_.breaks();
+  if (is_broken) ping_sent_.reset();
+  if (is_late || is_broken) {
+    rough_until_ = now + kRoughFor;
+    if (!spare_.is_open() && !spare_.next_timer()) spare_.open(now);
+  } else if (spare_.is_open() && now >= rough_until_) {
+    spare_.close();
+  }
 }
 
 void PeerMember::renew_stream(MonoTime now) {

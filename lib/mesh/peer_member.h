@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// PeerMember: what the mesh knows of one peer: the two ways to it, the numbers of what went and
-// came, and the credits for chunks. Loop thread only.
+// PeerMember: what the mesh knows of one peer: the ways to it, the numbers of what went and came,
+// and the credits for chunks. Loop thread only.
+//
+// On a network that loses packets a connection stands still for seconds now and then: what was lost
+// in it must come before all that is behind it. So a way that answers late, or breaks, is rough for
+// a minute: short messages of the consensus, which do no harm twice, then go over a second
+// connection, too, and the peer goes by the copy that comes first.
 #pragma once
 
 #include <cstdint>
@@ -54,15 +59,21 @@ class PeerMember {
 
  private:
   void renew_stream(MonoTime now);
+  void look_for_trouble(MonoTime now);
 
   Peer peer_;
   PeerLink link_;
+  PeerLink spare_;  ///< Open while the way is rough.
   PeerLink bulk_;
   PeerState state_;
   PeerBoots boots_;
   std::uint64_t sent_seq_ = 0;
   std::uint64_t heard_seq_ = 0;
   MonoTime next_ping_{};
+  std::optional<MonoTime> ping_sent_;  ///< Of the last one, while it is not answered.
+  Micros best_rtt_ = Micros::max();    ///< Of this boot of the peer.
+  std::uint64_t link_breaks_ = 0;
+  MonoTime rough_until_{};
   PeerFrame last_part_;  ///< Of the message that `parts_` are of; has no more parts: none.
   std::string parts_;
 

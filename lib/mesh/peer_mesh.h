@@ -53,7 +53,8 @@ struct PeerState {
   std::uint64_t boot = 0;  ///< 0: not heard of yet.
   MonoTime boot_since{};   ///< When that boot was first heard of.
   std::int64_t incarnation = 0;
-  std::optional<Micros> rtt;           ///< Loop to loop, of the last answered ping.
+  bool is_rough = false;      ///< It answered late, or a connection broke, in the last minute.
+  std::optional<Micros> rtt;  ///< Loop to loop, of the last answered ping.
   std::optional<Micros> clock_offset;  ///< Its UTC minus ours, to within half of `rtt`.
 };
 

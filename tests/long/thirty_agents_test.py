@@ -67,7 +67,7 @@ def main():
     one_node.skip_without_programs()
     size = int(os.environ.get("DISTCRON_AGENTS", "30"))
     length = int(os.environ.get("DISTCRON_SOAK_SECONDS", "600"))
-    with fleet.Fleet(size) as many:
+    with fleet.Fleet(size, sets=["output.keep.runs=1000000"]) as many:
         many.wait_for_scheduler(1, 120)
         witness = many.folder / "witness"
         witness.touch()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three agents on a network of their own, each with its own address: they are one cluster."""
 
+import os
 import pathlib
 import sys
 import time
@@ -92,6 +93,27 @@ class NetworkTest(unittest.TestCase):
             print(f"lossy: {after - before} terms in {took:.1f} s", flush=True)
             # A loaded machine may cost it once: two terms there and two back, not one a second.
             self.assertLessEqual(after - before, 4)
+            ticks.wait_for_same_state(three.alive())
+
+    @unittest.skipUnless(os.environ.get("DISTCRON_LONG"), "minutes; tests/long/network.sh")
+    def test_a_network_that_loses_a_fifth_costs_the_role_at_most_once_a_minute(self):
+        minutes = int(os.environ.get("DISTCRON_LOSSY_MINUTES", "5"))
+        with netns.NetFleet(3, is_lossy=True, sets=["output.keep.runs=1000000"]) as three:
+            three.wait_for_scheduler(1)
+            job = ticks.Ticks(three.folder)
+            job.add(three[2], on=3)
+            job.wait_for_more(2)
+            before = three[2].status()["term"]
+            three.network.shape(loss=0.2)
+            job.wait_for_more(minutes * 60, seconds=minutes * 120)
+            after = max(member.status()["term"] for member in three.alive())
+            three.network.shape()
+            job.wait_for_more(2)
+            some = three.some_scheduler()
+            job.end(some)
+            self.assertEqual(job.faults(some), [])
+            print(f"a fifth lost: {after - before} terms in {minutes} minutes", flush=True)
+            self.assertLessEqual(after - before, minutes)
             ticks.wait_for_same_state(three.alive())
 
 

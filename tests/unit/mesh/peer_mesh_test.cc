@@ -111,6 +111,41 @@ TEST_SUITE("mesh") {
     CHECK(b.mesh->counters().missed == 0);
   }
 
+  TEST_CASE("on a way that answers late, short messages of the consensus go twice") {
+    MeshWorld world;
+    MeshNode& a = world.add(1);
+    MeshNode& b = world.add(2);
+    REQUIRE(world.connect_all());
+    REQUIRE(world.run_until([&] { return a.state_of(2).rtt.has_value(); }));
+    CHECK_FALSE(a.state_of(2).is_rough);
+    b.is_frozen = true;
+    REQUIRE(world.run_until([&] { return a.state_of(2).is_rough; }));
+    b.is_frozen = false;
+
+    int tries = 0;
+    const bool is_doubled = world.run_until([&] {
+      const std::string text = "vote " + std::to_string(++tries);
+      static_cast<void>(a.mesh->send(2, PeerKind::kRaft, text, 0));
+      return b.count(PeerKind::kRaft, "vote 1") == 1 &&
+             std::any_of(b.inbox.begin(), b.inbox.end(), [&](const PeerMessage& message) {
+               return b.count(PeerKind::kRaft, message.bytes) == 2;
+             });
+    });
+    CHECK(is_doubled);
+
+    // What is long, or must not come twice, goes once, also with copies of others in between.
+    const std::string full(3 * kPeerPartBytesMax, 'p');
+    REQUIRE(a.mesh->send(2, PeerKind::kRequest, "run", 5).has_value());
+    REQUIRE(a.mesh->send(2, PeerKind::kRaft, "beat", 0).has_value());
+    REQUIRE(a.mesh->send(2, PeerKind::kRaft, full, 0).has_value());
+    REQUIRE(world.run_until([&] {
+      return b.count(PeerKind::kRaft, full) == 1 && b.count(PeerKind::kRaft, "beat") == 2;
+    }));
+    CHECK(b.count(PeerKind::kRequest, "run") == 1);
+    CHECK(b.mesh->counters().missed == 0);
+    CHECK(b.mesh->counters().malformed == 0);
+  }
+
   TEST_CASE("a long message of which a part is missing is dropped, and the next one arrives") {
     MeshWorld world;
     MeshNode& a = world.add(1);
