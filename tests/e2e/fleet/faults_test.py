@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 import fleet  # noqa: E402
 import one_node  # noqa: E402
+import ticks  # noqa: E402
 
 TICK = ("add", "tick", "--schedule", "* * * * * *", "--dialect", "seconds", "--concurrency",
         "allow", "--misfire", "all", "--misfire-window", "60s", "--command")
@@ -175,19 +176,44 @@ class FaultsTest(unittest.TestCase):
             three.wait_for_scheduler(1)
             three[1].ctl("add", "kept", "--manual", "--command", "echo restored")
             three[2].wait(three[2].run_job("kept"))
+            job = ticks.Ticks(three.folder)
+            job.add(three[1])
+            job.wait_for_more(2)
             file = three.folder / "backup.db"
             three[2].ctl("cluster", "backup", file, "--verify")
+            saved_at = int(time.time())
+            job.wait_for_more(5)
+            restored_at = int(time.time())
             empty = other[1]
             empty.stop()
+            began = time.monotonic()
             empty.ctl("cluster", "restore", file, "--storage", empty.storage, "--confirm",
                       "distcron")
             empty.start()
             one_node.wait_until(lambda: empty.scheduler() is not None, 30, "it schedules")
-            self.assertEqual([item["name"] for item in empty.items("list")], ["kept"])
+            print(f"restored in {time.monotonic() - began:.1f} s", flush=True)
+            empty.ctl("disable", "tick")
+            one_node.wait_until(lambda: not empty.items("history", "--active"), 30, "runs end")
+            self.check_slots_since_backup(empty, saved_at, restored_at)
+            self.assertEqual([item["name"] for item in empty.items("list")], ["kept", "tick"])
             self.assertEqual(len(empty.history("kept")), 1)
             run = empty.run_job("kept")
             self.assertEqual(empty.wait(run)["state"], "ok")
             self.assertGreater(run, 1 << 20)
+
+    def check_slots_since_backup(self, restored, saved_at, restored_at):
+        """Each slot has one row; those that the other cluster may have run are unknown(restored)."""
+        rows = {}
+        for item in restored.history("tick"):
+            slot = one_node.epoch_of(item["scheduled_at"])
+            self.assertNotIn(slot, rows)
+            rows[slot] = (item["state"], item.get("reason"))
+        for slot in range(min(rows), max(rows) + 1):
+            self.assertIn(slot, rows)
+        # The claims of the last seconds before the backup are in it, without their ends.
+        for slot in range(saved_at + 3, restored_at):
+            self.assertEqual(rows[slot], ("unknown", "restored"), f"{slot - saved_at} s later")
+        self.assertNotIn(None, [reason for state, reason in rows.values() if state != "ok"])
 
 
 if __name__ == "__main__":
