@@ -164,6 +164,7 @@ class Agent {
   void on_control();
   void on_signals();
   void on_role();
+  void tell_scheduler();
   [[nodiscard]] bool schedules() const;
   void on_order(const planner::Order& order);
   void log_output(process::RunKey key, const std::string& job);
@@ -213,7 +214,8 @@ class Agent {
   bool stops_ = false;
   bool restarts_ = false;  ///< Once this turn is over.
   bool may_lead_ = true;
-  bool makes_new_cluster_ = false;  ///< Of a restored backup.
+  consensus::NodeId told_scheduler_ = 0;  ///< The log says that it is.
+  bool makes_new_cluster_ = false;        ///< Of a restored backup.
   bool disk_failed_ = false;
   std::string fatal_;
   std::optional<Error> refusal_;  ///< Why run() cannot go on.

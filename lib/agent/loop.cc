@@ -259,9 +259,26 @@ bool Agent::schedules() const {
   return is_introduced_ && !identity_.is_forced && log_->is_scheduler();
 }
 
+void Agent::tell_scheduler() {
+  const consensus::NodeId leader = log_->raft().leader();
+  if (leader == told_scheduler_) return;
+  const auto text_of = [this](consensus::NodeId id) {
+    const model::Node* node = state_.find_node(id);
+    return node == nullptr ? "node " + std::to_string(id) : node->name;
+  };
+  const std::string term = " term=" + std::to_string(log_->raft().term());
+  if (leader != 0) {
+    log_info("fleet", text_of(leader) + " is the scheduler" + term);
+  } else {
+    log_info("fleet", "no scheduler is known, the last was " + text_of(told_scheduler_) + term);
+  }
+  told_scheduler_ = leader;
+}
+
 /// What follows from a change of scheduler, term or members.
 void Agent::on_role() {
   if (!log_->take_role_changed()) return;
+  tell_scheduler();
   fleet_->refresh_peers();
   if (log_->is_scheduler()) scheduler_->wake();
   const model::Node* self = state_.find_node(identity_.node_id);

@@ -34,7 +34,8 @@ std::vector<LinkTarget> targets_of(const Peer& peer) {
 PeerMember::PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer)
     : peer_(std::move(peer)),
       link_(context, keys, targets_of(peer_), LinkLimits{}),
-      spare_(context, keys, targets_of(peer_), LinkLimits{}),
+      spares_{PeerLink(context, keys, targets_of(peer_), LinkLimits{}),
+              PeerLink(context, keys, targets_of(peer_), LinkLimits{})},
       bulk_(context, keys, targets_of(peer_),
             LinkLimits{.send_queue = PeerMesh::kChunksUnderWayMax}) {
   state_.node_id = peer_.node_id;
@@ -43,7 +44,8 @@ PeerMember::PeerMember(zmq::context_t& context, const KeyPair& keys, Peer peer)
 void PeerMember::change(Peer peer, MonoTime now) {
   peer_ = std::move(peer);
   link_.retarget(targets_of(peer_), now);
-  spare_.retarget(targets_of(peer_), now);
+  for (PeerLink& spare : spares_)
+    spare.retarget(targets_of(peer_), now);
   bulk_.retarget(targets_of(peer_), now);
 }
 
@@ -52,7 +54,8 @@ bool PeerMember::send(PeerFrame frame, std::string_view body) {
   if (frame.kind == PeerKind::kRaft && body.size() <= kTwiceBytesMax) {
     frame.parts = 1;
     frame.seq = 0;  // does not count: the same message has its number on the first way
-    is_sent = spare_.send(frame, body);
+    for (PeerLink& spare : spares_)
+      is_sent = spare.send(frame, body) || is_sent;
   }
   const std::size_t full = body.empty() ? 0 : (body.size() - 1) / kPeerPartBytesMax;
   frame.parts = static_cast<std::uint8_t>(full + 1);
@@ -165,7 +168,8 @@ std::optional<Pong> PeerMember::take_credit_owed() {
 bool PeerMember::on_timer(MonoTime now) {
   if (!link_.is_open() && !link_.next_timer()) link_.open(now);
   link_.on_timer(now);
-  spare_.on_timer(now);
+  for (PeerLink& spare : spares_)
+    spare.on_timer(now);
   bulk_.on_timer(now);
   look_for_trouble(now);
   const bool is_waiting = chunks_sent_ > chunks_taken_;
@@ -182,7 +186,7 @@ bool PeerMember::on_timer(MonoTime now) {
 
 MonoTime PeerMember::next_timer() const {
   MonoTime next = link_.is_connected() ? next_ping_ : MonoTime::max();
-  for (const PeerLink* link : {&link_, &spare_, &bulk_}) {
+  for (const PeerLink* link : {&link_, &spares_[0], &spares_[1], &bulk_}) {
     if (const auto at = link->next_timer()) next = std::min(next, *at);
   }
   return next;
@@ -190,8 +194,8 @@ MonoTime PeerMember::next_timer() const {
 
 PeerState PeerMember::state() const {
   PeerState out = state_;
-  out.is_connected = link_.is_connected() || spare_.is_connected();
-  out.is_rough = spare_.is_open();
+  out.is_connected = link_.is_connected() || spares_[0].is_connected() || spares_[1].is_connected();
+  out.is_rough = is_rough_;
   return out;
 }
 
@@ -201,11 +205,11 @@ void PeerMember::look_for_trouble(MonoTime now) {
   const bool is_late = ping_sent_ && now - *ping_sent_ > late;
   const bool is_broken = std::exchange(link_breaks_, link_.breaks()) != link_.breaks();
   if (is_broken) ping_sent_.reset();
-  if (is_late || is_broken) {
-    rough_until_ = now + kRoughFor;
-    if (!spare_.is_open() && !spare_.next_timer()) spare_.open(now);
-  } else if (spare_.is_open() && now >= rough_until_) {
-    spare_.close();
+  if (is_late || is_broken) rough_until_ = now + kRoughFor;
+  const bool was_rough = std::exchange(is_rough_, now < rough_until_);
+  for (PeerLink& spare : spares_) {
+    if (is_rough_ && !was_rough) spare.open(now);
+    if (!is_rough_ && was_rough) spare.close();
   }
 }
 

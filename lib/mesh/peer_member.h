@@ -8,6 +8,7 @@
 // connection, too, and the peer goes by the copy that comes first.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -63,7 +64,7 @@ class PeerMember {
 
   Peer peer_;
   PeerLink link_;
-  PeerLink spare_;  ///< Open while the way is rough.
+  std::array<PeerLink, 2> spares_;  ///< Open while the way is rough.
   PeerLink bulk_;
   PeerState state_;
   PeerBoots boots_;
@@ -73,6 +74,7 @@ class PeerMember {
   std::optional<MonoTime> ping_sent_;  ///< Of the last one, while it is not answered.
   Micros best_rtt_ = Micros::max();    ///< Of this boot of the peer.
   std::uint64_t link_breaks_ = 0;
+  bool is_rough_ = false;
   MonoTime rough_until_{};
   PeerFrame last_part_;  ///< Of the message that `parts_` are of; has no more parts: none.
   std::string parts_;

@@ -43,6 +43,10 @@ class FleetTest(unittest.TestCase):
             after = three[3].status()["term"]
             # One term for each change, and perhaps one that nobody won.
             self.assertLessEqual(after - before, 4)
+            told = [line for line in three[3].log_path.read_text().splitlines()
+                    if "is the scheduler" in line]
+            self.assertTrue(any("n2 is the scheduler" in line for line in told), told)
+            self.assertIn("n1 is the scheduler", told[-1])
 
     def test_a_minority_answers_reads_on_request_and_takes_no_change(self):
         with fleet.Fleet(3) as three:
