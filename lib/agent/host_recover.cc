@@ -13,7 +13,6 @@ namespace distcron::agent {
 namespace {
 
 constexpr std::int64_t kTailBytes = 256;
-constexpr std::int32_t kPermitLevel = 2;  ///< Feature level from which claims count from permits.
 
 std::int64_t to_number(const std::string& text) {
   std::int64_t value = 0;
@@ -184,7 +183,7 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
       tombstone(key, run.reason, {});  // revoked before the restart: the order is repeated
       return;
     }
-    if (!noted && state_.feature_level() >= kPermitLevel) {
+    if (!noted && state_.feature_level() >= model::kPermitLevel) {
       // When it should have started stood in the claim, which is gone: another claim says it anew.
       tombstone(key, model::Reason::kHostCrash, "not accepted before the agent was started");
       return;

@@ -10,7 +10,6 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr std::int32_t kReleaseLevel = 2;  ///< Feature level of model::ReleaseRuns.
 constexpr Micros kReleaseWait{3'000'000};
 
 /// 0: not a whole number.
@@ -86,7 +85,7 @@ void Operations::lock_list(const Call& call, const wire::LockRequest& request) {
 
 /// Only the scheduler knows who is silent.
 void Operations::lock_release(const Call& call, const wire::LockRequest& request) {
-  if (state_.feature_level() < kReleaseLevel) {
+  if (state_.feature_level() < model::kReleaseLevel) {
     call.refuse(Error{ErrorCode::kUnavailable,
                       "cannot release a place: not all nodes have a version that knows it", 0,
                       "distcronctl cluster upgrade --check shows them"});

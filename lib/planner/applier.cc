@@ -28,9 +28,8 @@ Applied Applier::apply() {
 
 /// Members of the first level take every entry as it is.
 bool Applier::is_repeat() const {
-  constexpr std::int32_t kRepeatLevel = 2;
   return !entry_.request_id.empty() && state_.requests.knows(entry_.request_id, entry_.at) &&
-         state_.feature_level() >= kRepeatLevel;
+         state_.feature_level() >= model::kRepeatLevel;
 }
 
 void Applier::note_request() {
