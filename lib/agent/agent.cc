@@ -51,7 +51,8 @@ Agent::Agent(AgentOptions options, Clock& clock, Random& random)
       now_(clock.read()),
       state_([this](std::string_view name) { return find_zone(name); }),
       dice_(random),
-      clock_guard_(options_.released) {}
+      clock_guard_(options_.released),
+      passed_mark_(options_.layout.storage_dir + "/clock") {}
 
 Agent::~Agent() {
   if (store_) store_->stop();
@@ -114,6 +115,8 @@ Status Agent::open_store(const std::string& boot_id) {
     DC_CHECK_OK(save_identity(options_.layout.storage_dir, *known));
   }
   DC_TRY(store_, store::Store::open(options_.layout.storage_dir));
+  if (const auto passed = passed_mark_.load()) clock_guard_.raise_floor(*passed);
+  kept_passed_ = clock_guard_.floor();
   DC_TRY(store::Loaded loaded, store_->load());
   for (planner::Job& job : loaded.jobs)
     DC_CHECK_OK(state_.load_job(std::move(job)));

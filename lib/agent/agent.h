@@ -27,6 +27,7 @@
 #include "agent/output_log.h"
 #include "agent/replica.h"
 #include "agent/scheduler.h"
+#include "agent/time_mark.h"
 #include "base/unique_fd.h"
 #include "cron/zone.h"
 #include "mesh/control_server.h"
@@ -172,6 +173,7 @@ class Agent {
   /// Output on this host: what is beyond the limit goes, what has ended is copied to the log.
   void tend_output();
   void notify_status();
+  void keep_marks();
   void end_jobs();
   [[nodiscard]] model::TextList warnings() const;
   [[nodiscard]] bool is_clock_synchronised();
@@ -200,6 +202,8 @@ class Agent {
   std::unique_ptr<Joining> joining_;
   JoinDone join_done_;
   ClockGuard clock_guard_;
+  TimeMark passed_mark_;
+  WallTime kept_passed_{};  ///< What the mark says.
   std::unique_ptr<Sockets> sockets_;
   UniqueFd timer_fd_;
   UniqueFd clock_fd_;  ///< Readable when the wall clock was set.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/clock_guard.h"
 
+#include <algorithm>
+
 #include "model/units.h"
 
 namespace distcron::agent {
@@ -23,7 +25,9 @@ void ClockGuard::observe(const Now& now, bool synchronised) {
       return;  // last_ stays: going back to the old time is no further jump
     }
   }
-  if (now.wall + kBehindMax < floor_) {
+  // A clock that is disciplined is right, and what passed was measured by one that was ahead. No
+  // source of time is believed that is older than this program.
+  if (now.wall + kBehindMax < (synchronised ? std::min(floor_, released_) : floor_)) {
     if (why_.empty()) {
       why_ = "the clock says " + model::format_utc(now.wall) + ", before " +
              model::format_utc(floor_) +
@@ -41,6 +45,7 @@ void ClockGuard::observe(const Now& now, bool synchronised) {
 void ClockGuard::trust(const Now& now) {
   why_.clear();
   floor_ = now.wall;
+  released_ = std::min(released_, now.wall);
   last_ = now;
   has_last_ = true;
 }

@@ -25,6 +25,7 @@ constexpr Millis kIdleMax{5'000};  // wake at least this often: watchdog, retent
 constexpr Seconds kRetainEvery{60};
 constexpr Millis kOutputPause{20};  // between two pieces of work on output
 constexpr Seconds kStatusEvery{5};
+constexpr Seconds kMarkEvery{60};
 constexpr std::int64_t kPrunePerTurn = 1'000;
 constexpr Seconds kEphemeralGrace{5};  // for jobs to die when an ephemeral agent ends
 
@@ -110,6 +111,7 @@ void Agent::turn() {
     scheduler_->wake();
   }
   if (fleet_->take_hosts_changed()) scheduler_->wake();
+  if (const auto decided = state_.decided_at()) clock_guard_.on_decided(*decided, now_);
   on_role();
   host_->on_executor(now_);
   on_control();
@@ -125,6 +127,7 @@ void Agent::turn() {
   tend_output();
   log_->flush();
   notify_status();
+  keep_marks();
 }
 
 void Agent::wait_for_events() {
@@ -390,6 +393,17 @@ void Agent::notify_status() {
                              std::to_string(host_->live_count()) + " running";
   static_cast<void>(::sd_notify(0, status.c_str()));
   if (on_ready_) std::exchange(on_ready_, nullptr)();
+}
+
+/// By the store's thread: a disk that hangs must not hold up this one.
+void Agent::keep_marks() {
+  const WallTime passed = clock_guard_.floor();
+  if (passed >= kept_passed_ && passed < kept_passed_ + kMarkEvery) return;
+  kept_passed_ = passed;
+  store_->query([mark = passed_mark_, passed](store::Reader&) {
+    static_cast<void>(mark.keep(passed));  // the next minute tries again
+    return std::function<void()>([] {});
+  });
 }
 
 void Agent::end_jobs() {

@@ -121,6 +121,7 @@ std::unordered_map<std::uint64_t, Applier::JobTurn> Applier::sort_by_job(
 
 Status Applier::run(const model::Decide& command) {
   if (command.term < state_.term()) return {};
+  state_.decided_at = std::max(state_.decided_at.value_or(entry_.at), entry_.at);
   if (command.term > state_.term()) {
     put_setting(std::string(kTermSetting), std::to_string(command.term));
   }

@@ -318,6 +318,10 @@ std::vector<Place> State::places() const {
   return out;
 }
 
+std::optional<WallTime> State::decided_at() const {
+  return impl_->decided_at;
+}
+
 std::int32_t State::feature_level() const {
   return impl_->feature_level();
 }

@@ -152,6 +152,8 @@ class State {
   [[nodiscard]] std::vector<Place> places() const;
   /// The lowest of all members: what every one of them can read in the log. 0: no member.
   [[nodiscard]] std::int32_t feature_level() const;
+  /// The latest instant of a Decide that was applied since the start.
+  [[nodiscard]] std::optional<WallTime> decided_at() const;
   [[nodiscard]] const Cluster& cluster() const;
   [[nodiscard]] std::optional<std::string> setting(std::string_view key) const;
   [[nodiscard]] std::map<std::string, std::string> settings() const;

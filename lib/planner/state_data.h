@@ -107,6 +107,7 @@ struct StateData {
   std::int64_t next_job_id = 1;
 
   // Derived.
+  std::optional<WallTime> decided_at;  ///< Of the latest Decide.
   JobTimers job_timers;
   std::vector<std::uint64_t> dirty_jobs;
   std::set<std::pair<WallTime, std::int64_t>> run_timers;  ///< Queued runs to be looked at.

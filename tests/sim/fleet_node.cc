@@ -176,6 +176,7 @@ void FleetNode::start_agent() {
   agent_ = std::make_unique<Agent>(*this, rng_.draw());
   Agent& a = *agent_;
   a.now = now();
+  if (passed_) a.guard.raise_floor(*passed_);
   auto loaded = a.store.load();
   if (Status rows = disk_.rows.load(a.state); !rows) {
     return judge_.fail("load_failed", rows.error().message);
@@ -330,6 +331,8 @@ void FleetNode::step() {
     a.scheduler->wake();
   }
   if (a.fleet->take_hosts_changed()) a.scheduler->wake();
+  if (const auto decided = a.state.decided_at()) a.guard.on_decided(*decided, a.now);
+  if (a.guard.is_trusted()) passed_ = a.guard.floor();
   on_role();
   a.host->on_executor(a.now);
   a.host->on_timer(a.now);

@@ -112,6 +112,7 @@ class FleetNode {
   FleetTime booted_at_ = 0;
   std::int64_t drift_ppm_ = 0;
   Micros wall_ahead_{0};
+  std::optional<WallTime> passed_;  ///< What the agents of this host know to have passed.
   FleetTime frozen_until_ = 0;
   FleetTime next_turn_ = 0;
   std::uint64_t turn_number_ = 0;  ///< Of the only planned turn that counts.

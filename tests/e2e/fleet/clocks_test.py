@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Hosts whose wall clocks are wrong start runs by the scheduler's clock all the same."""
+"""Hosts whose wall clocks are wrong start runs by the scheduler's clock all the same; one whose clock
+cannot be right starts nothing."""
 
 import pathlib
 import sys
@@ -11,9 +12,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 import fleet  # noqa: E402
 import one_node  # noqa: E402
+import ticks  # noqa: E402
 
 SLOTS = 6  # of each job, two seconds apart
 AHEAD, BEHIND = 10, -10
+BEFORE = -120  # more than 5 min would be too far from the scheduler's, trusted or not
 LATE_S = 3  # a second of waiting for its own clock, and what the machine does beside
 
 
@@ -32,6 +35,61 @@ class ClocksTest(unittest.TestCase):
                 three.wait_for_members(3)
                 three.wait_for_scheduler(1)
                 self.check(three)
+
+    def test_a_host_that_comes_up_before_what_has_passed_waits(self):
+        with tempfile.TemporaryDirectory(prefix="distcron-shim.") as folder:
+            shim = pathlib.Path(folder) / "clock_shim.so"
+            one_node.compile_c("clock_shim.c", shim, "-shared", "-fPIC")
+            self.offset = pathlib.Path(folder) / "offset"
+            self.offset.write_text("0")
+            with fleet.Fleet(1) as three:
+                three.make_token(three[1])
+                three.add(2)
+                three.more = {"environment": {"LD_PRELOAD": str(shim),
+                                              "CLOCK_SHIM_FILE": str(self.offset)}}
+                three.add(3)
+                three.wait_for_members(3)
+                tick = ticks.Ticks(three.folder)
+                tick.add(three[1], on=3)
+                tick.wait_for_more(3)
+
+                self.come_up_early(three, tick)
+                self.offset.write_text("0")
+                self.check_goes_on(three, tick, "its clock is set right")
+
+                self.come_up_early(three, tick)
+                three[3].ctl("cluster", "settings", "clock", "trust")
+                self.check_goes_on(three, tick, "somebody trusts it")
+                tick.end(three[1])
+                # While it waited the slots waited as well, and the window is two minutes.
+                self.assertEqual(tick.faults(three[1]), [])
+
+    def come_up_early(self, three, tick):
+        three[3].kill()
+        self.offset.write_text(str(BEFORE))
+        three[3].start()
+        one_node.wait_until(lambda: self.waits(three), 30, "n3 says that its starts wait")
+        # The scheduler knows; what it had handed to the host before is over.
+        one_node.wait_until(lambda: self.reasons(three, tick, "queued") == {"clock"} and
+                            not self.reasons(three, tick, "dispatched", "running"), 30,
+                            "no run is on its way to n3")
+        count = len(tick.starts())
+        ticks.stay(5, lambda: len(tick.starts()) == count, "n3 starts nothing")
+        self.assertTrue(self.waits(three))
+
+    def check_goes_on(self, three, tick, why):
+        tick.wait_for_more(3)
+        self.assertFalse(self.waits(three), why)
+
+    @staticmethod
+    def reasons(three, tick, *states):
+        return {item.get("reason") for item in three[1].history(tick.name)
+                if item["state"] in states}
+
+    @staticmethod
+    def waits(three):
+        warnings = " ".join(three[3].status().get("warnings", []))
+        return "which has passed; starts wait" in warnings
 
     def check(self, three):
         some = three[1]
