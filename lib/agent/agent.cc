@@ -192,7 +192,7 @@ Status Agent::open_mesh() {
   facts.election = options_.election;
   facts.suspect_after = options_.suspect_after;
   facts.dead_after = options_.dead_after;
-  facts.addresses = mesh_addresses(mesh_->endpoints(), options_.mesh_advertise);
+  facts.addresses = mesh_addresses(mesh_->endpoints(), advertised());
   facts.first_members = identity_.members;
   fleet_ = std::make_unique<Fleet>(std::move(facts), state_, *mesh_);
   return {};
@@ -251,6 +251,7 @@ Status Agent::open_doors() {
     start_joining(request, std::move(done));
   };
   facts.force_quorum = [this] { return force_quorum(); };
+  facts.advertise = [this](const std::string& address) { return advertise(address); };
   facts.storage_dir = options_.layout.storage_dir;
   facts.trust_clock = [this] { clock_guard_.trust(now_); };
   facts.find_zone = [this](std::string_view name) { return find_zone(name); };
@@ -304,7 +305,7 @@ model::PutNode Agent::describe_node() const {
   node.version = options_.version;
   node.labels = options_.node_labels;
   node.mesh_keys = {options_.keys.mesh.public_key};
-  node.mesh_addresses = mesh_addresses(mesh_->endpoints(), options_.mesh_advertise);
+  node.mesh_addresses = mesh_addresses(mesh_->endpoints(), advertised());
   node.feature_level = model::kFeatureLevel;
   return node;
 }

@@ -161,6 +161,13 @@ class Agent {
   void poll_joining();
   /// `cluster force-quorum`: this member alone, in a new incarnation.
   [[nodiscard]] Status force_quorum();
+  [[nodiscard]] Status advertise(const std::string& address);
+
+  /// Where others reach the mesh, if somebody has said so.
+  [[nodiscard]] const std::string& advertised() const {
+    return options_.mesh_advertise.empty() ? identity_.mesh_advertise : options_.mesh_advertise;
+  }
+
   void force(consensus::Stored& stored);
   void on_control();
   void on_signals();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/mesh_addresses.h"
 #include "agent/sockets.h"
 #include "cron/zone.h"
 #include "store/file_io.h"
@@ -179,6 +180,22 @@ Status Agent::force_quorum() {
   forced.is_forced = true;
   DC_CHECK_OK(save_identity(options_.layout.storage_dir, forced));
   restarts_ = true;
+  return {};
+}
+
+Status Agent::advertise(const std::string& address) {
+  DC_TRY(const std::string full, advertised_address(address, mesh_->endpoints()));
+  if (!options_.mesh_advertise.empty() && options_.mesh_advertise != full) {
+    return fail_hint(ErrorCode::kConflict,
+                     "mesh.advertise = \"" + options_.mesh_advertise +
+                         "\" of the agent's settings goes before " + full,
+                     "change or remove it there, and restart the agent");
+  }
+  if (identity_.mesh_advertise == full) return {};
+  identity_.mesh_advertise = full;
+  DC_CHECK_OK(save_identity(options_.layout.storage_dir, identity_));
+  fleet_->set_addresses({full});
+  introduce_node();
   return {};
 }
 

@@ -55,6 +55,9 @@ class Fleet final : public Link {
 
   void set_replica(Replica& replica) { replica_ = &replica; }
 
+  /// Where the others reach this agent from now on.
+  void set_addresses(model::TextList addresses) { facts_.addresses = std::move(addresses); }
+
   void set_handlers(OnCall on_call, OnJoin on_join, OwnState own_state) {
     on_call_ = std::move(on_call);
     on_join_ = std::move(on_join);

@@ -47,6 +47,7 @@ Identity identity_of(const Json& json) {
   identity.is_forced = json.value("is_forced", false);
   identity.is_restored = json.value("is_restored", false);
   identity.mesh_listen = json.at("mesh_listen").get<std::vector<std::string>>();
+  identity.mesh_advertise = json.value("mesh_advertise", std::string());
   for (const Json& member : json.at("members"))
     identity.members.push_back(member_of(member));
   return identity;
@@ -93,6 +94,7 @@ Status save_identity(const std::string& dir, const Identity& identity) {
             {"is_forced", identity.is_forced},
             {"is_restored", identity.is_restored},
             {"mesh_listen", identity.mesh_listen},
+            {"mesh_advertise", identity.mesh_advertise},
             {"members", Json::array()}};
   for (const model::Node& member : identity.members)
     json["members"].push_back(member_json(member));

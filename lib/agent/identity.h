@@ -28,6 +28,9 @@ struct Identity {
   bool is_restored = false;  ///< With is_forced: the state is that of a backup.
   /// Where the mesh listened first, when its port was free to choose: others know it by that.
   std::vector<std::string> mesh_listen;
+  /// Where others reach its mesh, as `cluster init` was told; the setting mesh.advertise goes
+  /// before.
+  std::string mesh_advertise;
   /// Members that it was told of when it joined.
   std::vector<model::Node> members;
 };

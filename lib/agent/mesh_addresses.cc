@@ -62,4 +62,34 @@ std::vector<std::string> mesh_addresses(const std::vector<std::string>& endpoint
   return out;
 }
 
+Result<std::string> advertised_address(std::string_view text,
+                                       const std::vector<std::string>& endpoints) {
+  constexpr std::string_view kScheme = "tcp://";
+  std::string_view host = text;
+  if (host.starts_with(kScheme)) host.remove_prefix(kScheme.size());
+  // What follows the last colon is the port, unless that colon is inside of [IPv6].
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && host.back() != ']';
+  std::string port;
+  if (has_port) {
+    port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+  } else if (!endpoints.empty()) {
+    port = endpoints.front().substr(endpoints.front().rfind(':') + 1);
+  }
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
+  const bool is_host = !host.empty() && host != "*" && host != "0.0.0.0" && host != "[::]" &&
+                       host.find_first_of(" /@") == std::string_view::npos &&
+                       (is_bracketed || host.find(':') == std::string_view::npos);
+  const bool is_port = !port.empty() && port.size() <= 5 &&
+                       port.find_first_not_of("0123456789") == std::string::npos &&
+                       std::stoi(port) > 0 && std::stoi(port) <= 65'535;
+  if (!is_host || !is_port) {
+    return fail_hint(ErrorCode::kInvalid,
+                     "\"" + std::string(text) + "\" is no address that other hosts could use",
+                     "write such as 192.0.2.7, 192.0.2.7:8471, [2001:db8::7]:8471 or host.example");
+  }
+  return std::string(kScheme) + std::string(host) + ":" + port;
+}
+
 }  // namespace distcron::agent

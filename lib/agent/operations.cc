@@ -230,6 +230,8 @@ void Operations::dispatch(const wire::Operation& operation, const Call& call) {
       return serve<Op::kClusterForceQuorum>(call, &Operations::cluster_force_quorum);
     case Op::kClusterUpgrade:
       return serve<Op::kClusterUpgrade>(call, &Operations::cluster_upgrade);
+    case Op::kClusterInit:
+      return serve<Op::kClusterInit>(call, &Operations::cluster_init);
     case Op::kLockList:
       return serve<Op::kLockList>(call, &Operations::lock_list);
     case Op::kLockRelease:

@@ -36,13 +36,13 @@ struct AgentFacts {
   std::int64_t node_id = 0;
   std::string own_user;  ///< Only user that jobs run as; empty: root, any user.
   std::string default_user;
-  std::string advertise;
   std::function<model::TextList()> warnings;
   planner::State::FindZone find_zone;
   std::string storage_dir;
   mesh::KeyPair server;  ///< Of the control doors of all members.
   std::function<void(const wire::NodeJoinRequest& request, JoinDone done)> join;
   std::function<Status()> force_quorum;
+  std::function<Status(const std::string& address)> advertise;
   std::function<void()> trust_clock;  ///< An admin says that the wall clock is right.
 };
 
@@ -134,6 +134,9 @@ class Operations {
   void key_remove(const Call& call, const wire::NameRequest& request);
   void settings(const Call& call, const wire::SettingRequest& request);
   void events(const Call& call, const wire::EventsRequest& request);
+  void cluster_init(const Call& call, const wire::InitRequest& request);
+  /// One after the other, the rest not when one is refused; then answers.
+  void put_in_turn(const Call& call, std::vector<model::PutSetting> settings);
   void cluster_pause(const Call& call, const wire::PauseRequest& request);
   void cluster_resume(const Call& call, const wire::Empty& request);
   void cluster_stepdown(const Call& call, const wire::StepdownRequest& request);

@@ -205,6 +205,53 @@ void Operations::on_backed_up(const store::BackedUp& backed_up) {
   send_piece(found.mapped(), wire::BackupRequest{id, 0});
 }
 
+/// The asked agent must be the whole cluster. All or nothing but for the disk: what can be refused
+/// is looked at first.
+void Operations::cluster_init(const Call& call, const wire::InitRequest& request) {
+  if (!log_.is_alone()) {
+    call.refuse(Error{ErrorCode::kConflict,
+                      "cluster \"" + state_.cluster().name + "\" has more than one node", 0,
+                      "its name can be changed with: distcronctl cluster settings name NAME"});
+    return;
+  }
+  if (!request.name.empty()) {
+    if (const Status good = model::check_node_name(request.name); !good) {
+      call.refuse(good.error());
+      return;
+    }
+  }
+  if (!request.advertise.empty()) {
+    if (const Status done = facts_.advertise(request.advertise); !done) {
+      call.refuse(done.error());
+      return;
+    }
+  }
+  std::vector<model::PutSetting> settings;
+  if (request.single) settings.push_back({std::string(planner::kSingleSetting), "true"});
+  if (!request.name.empty()) settings.push_back({"name", request.name});
+  put_in_turn(call, std::move(settings));
+}
+
+void Operations::put_in_turn(const Call& call, std::vector<model::PutSetting> settings) {
+  if (settings.empty()) {
+    call.answer(wire::ChangeReply{});
+    return;
+  }
+  model::Entry entry;
+  entry.at = now_.wall;
+  entry.actor = call.caller().name;
+  entry.note = call.request().note;
+  entry.command = std::move(settings.front());
+  settings.erase(settings.begin());
+  log_.propose(std::move(entry), [this, call, settings](const planner::Applied& applied) {
+    if (applied.status) {
+      put_in_turn(call, settings);
+    } else {
+      call.refuse(applied.status.error());
+    }
+  });
+}
+
 void Operations::cluster_force_quorum(const Call& call, const wire::ForceQuorumRequest& request) {
   if (request.confirm != state_.cluster().name) {
     call.refuse(Error{ErrorCode::kInvalid,

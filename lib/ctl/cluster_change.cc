@@ -18,6 +18,8 @@ struct NoOptions {};
 
 struct InitOptions {
   std::string name;
+  std::string advertise;
+  bool single = false;
 };
 
 struct PauseOptions {
@@ -43,6 +45,9 @@ void add_no_flags(Flags& flags, NoOptions& o) {
 
 void add_init_flags(Flags& flags, InitOptions& o) {
   flags.add({"name", 0, "NAME", "name of the cluster"}, o.name);
+  flags.add({"advertise", 0, "ADDR", "HOST or HOST:PORT at which other hosts reach this one"},
+            o.advertise);
+  flags.add({"single", 0, "", "let no other host join"}, o.single);
 }
 
 void add_pause_flags(Flags& flags, PauseOptions& o) {
@@ -111,13 +116,14 @@ Outcome init(const InitOptions& o, Context& context) {
                      "its name can be changed with: distcronctl cluster settings name NAME");
   }
   std::string name = status.name;
-  if (!o.name.empty() && o.name != status.name) {
-    wire::SettingRequest request;
-    request.key = "name";
-    request.value = o.name;
-    DC_TRY(const wire::SettingList set, context.client.request<wire::Op::kSettings>(request));
+  if (!o.name.empty() || !o.advertise.empty() || o.single) {
+    wire::InitRequest request;
+    request.name = o.name == status.name ? std::string() : o.name;
+    request.advertise = o.advertise;
+    request.single = o.single;
+    DC_TRY(const wire::ChangeReply set, context.client.request<wire::Op::kClusterInit>(request));
     static_cast<void>(set);
-    name = o.name;
+    if (!o.name.empty()) name = o.name;
   }
   Output& out = context.out;
   if (out.is_json()) {
@@ -131,7 +137,11 @@ Outcome init(const InitOptions& o, Context& context) {
     return ExitCode::kOk;
   }
   out.talk("Cluster " + name + " has one node and is ready.");
-  if (!status.nodes.empty()) tell_way_in(status.nodes.front().name, context);
+  if (o.single) {
+    out.talk("No other host may join, until: distcronctl cluster settings single false");
+  } else if (!status.nodes.empty()) {
+    tell_way_in(status.nodes.front().name, context);
+  }
   return ExitCode::kOk;
 }
 
@@ -212,10 +222,14 @@ CommandSpec cluster_init_command() {
       {"cluster init",
        "name a cluster that has one node",
        "An agent that was started is a complete cluster of one node already, so nothing has to be "
-       "made: this gives it a name and says whether other hosts can reach it. Where they reach "
-       "it is a setting of the agent, mesh.listen and mesh.advertise in distcrond.toml; it stays a "
-       "cluster of one node until a host joins.",
+       "made: this gives it a name and says whether other hosts can reach it. Where it listens for "
+       "them is a setting of the agent, mesh.listen in distcrond.toml; where they reach it, if "
+       "that "
+       "is another address, is mesh.advertise there or else --advertise. It stays a cluster of one "
+       "node until a host joins, and with --single for good.",
        {{"cluster init --name prod", "give it a name"},
+        {"cluster init --advertise cron1.example", "tell other hosts this address"},
+        {"cluster init --single", "a host on its own: no other may join"},
         {"cluster init", "only look, and see how other hosts reach it"}}},
       add_init_flags, init);
 }

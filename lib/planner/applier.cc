@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "planner/applier.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace distcron::planner {
@@ -108,12 +109,28 @@ Status Applier::run(const model::PutSetting& command) {
     return fail_hint(ErrorCode::kInvalid, "voters: \"" + command.value + "\" is not possible",
                      "one of: 3, 5, 7");
   }
+  if (command.key == kSingleSetting) DC_CHECK_OK(check_single(command.value));
   if (command.key == "name") return rename_cluster(command.value);
   const auto found = state_.settings.find(command.key);
   const bool is_same = found != state_.settings.end() && found->second == command.value;
   put_setting(command.key, command.value);
   item(command.key, is_same ? "unchanged" : "updated");
   if (!is_same) event("setting.changed", command.key, command.value);
+  return {};
+}
+
+Status Applier::check_single(const std::string& value) const {
+  if (value != "true" && value != "false") {
+    return fail_hint(ErrorCode::kInvalid, "single: \"" + value + "\" is not possible",
+                     "one of: true, false");
+  }
+  const auto members =
+      std::count_if(state_.nodes.begin(), state_.nodes.end(),
+                    [](const auto& node) { return model::is_member(node.second); });
+  if (value == "true" && members > 1) {
+    return fail(ErrorCode::kConflict,
+                "single: the cluster has " + std::to_string(members) + " nodes already");
+  }
   return {};
 }
 

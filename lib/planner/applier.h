@@ -46,6 +46,8 @@ class Applier {
   [[nodiscard]] Result<Node*> find_member(std::int64_t id);
   [[nodiscard]] Status check_joining(const model::AddNode& command) const;
   [[nodiscard]] Status check_token(const model::AddNode& command) const;
+  [[nodiscard]] Status check_may_grow() const;
+  [[nodiscard]] Status check_single(const std::string& value) const;
   void use_token(const std::string& id);
   void add_host_key(std::string_view user, const Node& node, const std::string& public_key,
                     std::optional<model::Role> role);

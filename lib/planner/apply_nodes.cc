@@ -137,6 +137,14 @@ void Applier::start_reboot_runs(const Node& node) {
   }
 }
 
+/// An admin has said that the cluster is to stay one node.
+Status Applier::check_may_grow() const {
+  const auto found = state_.settings.find(kSingleSetting);
+  if (found == state_.settings.end() || found->second != "true") return {};
+  return fail_hint(ErrorCode::kConflict, "this cluster is to stay one node: no host may join",
+                   "let hosts join again: distcronctl cluster settings single false");
+}
+
 Status Applier::check_token(const model::AddNode& command) const {
   const auto found = state_.tokens.find(command.token_id);
   const std::string hint = "make a new one on a member: distcronctl node join-token";
@@ -151,6 +159,7 @@ Status Applier::check_token(const model::AddNode& command) const {
 
 Status Applier::check_joining(const model::AddNode& command) const {
   const Node& node = command.node;
+  DC_CHECK_OK(check_may_grow());
   DC_CHECK_OK(check_token(command));
   DC_CHECK_OK(model::check_node_name(node.name));
   DC_CHECK_OK(model::check_labels(node.labels));
@@ -321,6 +330,7 @@ Status Applier::run(const model::UndrainNode& command) {
 }
 
 Status Applier::run(const model::PutToken& command) {
+  DC_CHECK_OK(check_may_grow());
   const JoinToken& token = command.token;
   if (token.id.empty() || token.hash.empty() || token.uses_left < 1) {
     return fail(ErrorCode::kInvalid, "cannot make a join token: it needs an id, a hash and a use");

@@ -289,6 +289,11 @@ std::optional<WallTime> State::paused_until(WallTime now) const {
   return wall_from_micros(impl_->number_setting(kPausedSetting, 0));
 }
 
+bool State::is_single() const {
+  const auto found = impl_->settings.find(kSingleSetting);
+  return found != impl_->settings.end() && found->second == "true";
+}
+
 std::int64_t State::wanted_voters() const {
   return impl_->number_setting(kVotersSetting, 5);
 }

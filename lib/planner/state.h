@@ -20,6 +20,9 @@
 
 namespace distcron::planner {
 
+/// Setting of a cluster: "true" when it is to stay one node.
+inline constexpr std::string_view kSingleSetting = "single";
+
 /// One line of the answer to the proposer.
 struct AppliedItem {
   std::string name;
@@ -144,6 +147,7 @@ class State {
   /// Until when slots of schedules are skipped: WallTime::max() until somebody resumes; nullopt
   /// when nothing is paused at `now`.
   [[nodiscard]] std::optional<WallTime> paused_until(WallTime now) const;
+  [[nodiscard]] bool is_single() const;              ///< Setting `single`: no host may join.
   [[nodiscard]] std::int64_t wanted_voters() const;  ///< Setting `voters`: 3, 5 or 7; 5 by default.
   /// Runs that were given up on a host and keep their places until it says what became of them;
   /// their attempts by run id.

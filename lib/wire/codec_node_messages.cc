@@ -24,6 +24,7 @@ DC_CODEC(StepdownRequest);
 DC_CODEC(BackupRequest);
 DC_CODEC(BackupReply);
 DC_CODEC(ForceQuorumRequest);
+DC_CODEC(InitRequest);
 DC_CODEC(UpgradeReply);
 
 #undef DC_CODEC

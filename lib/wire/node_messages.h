@@ -192,6 +192,19 @@ DC_VISIT(BackupReply, m) {
   visit(Field{"bytes", ""}, m.bytes);
 }
 
+/// Of a cluster of one node.
+struct InitRequest {
+  std::string name;       ///< Empty: as it is.
+  std::string advertise;  ///< Empty: as it is.
+  bool single = false;    ///< From now on no other host may join.
+};
+
+DC_VISIT(InitRequest, m) {
+  visit(Field{"name", ""}, m.name);
+  visit(Field{"advertise", ""}, m.advertise);
+  visit(Field{"single", ""}, m.single);
+}
+
 /// The name of the cluster stands for "I know what I am doing".
 struct ForceQuorumRequest {
   std::string confirm;

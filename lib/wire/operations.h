@@ -56,6 +56,7 @@ enum class Op : std::int32_t {
   kClusterUpgrade,
   kLockList,
   kLockRelease,
+  kClusterInit,
 };
 
 struct Operation {
@@ -107,8 +108,9 @@ inline constexpr std::array kOperations = {
     Operation{Op::kClusterUpgrade, "cluster.upgrade", model::Role::kViewer, false, false},
     Operation{Op::kLockList, "lock.list", model::Role::kViewer, false, true},
     Operation{Op::kLockRelease, "lock.release", model::Role::kAdmin, true, false},
+    Operation{Op::kClusterInit, "cluster.init", model::Role::kAdmin, true, false},
 };
-static_assert(kOperations.size() == static_cast<std::size_t>(Op::kLockRelease));
+static_assert(kOperations.size() == static_cast<std::size_t>(Op::kClusterInit));
 
 /// nullptr for a number that is none.
 [[nodiscard]] constexpr const Operation* find_operation(std::int32_t number) {
@@ -168,6 +170,7 @@ DC_OP(kClusterForceQuorum, ForceQuorumRequest, ChangeReply);
 DC_OP(kClusterUpgrade, Empty, UpgradeReply);
 DC_OP(kLockList, LockRequest, LockList);
 DC_OP(kLockRelease, LockRequest, ChangeReply);
+DC_OP(kClusterInit, InitRequest, ChangeReply);
 #undef DC_OP
 
 }  // namespace distcron::wire

@@ -92,6 +92,42 @@ class CommandsTest(unittest.TestCase):
             watcher.stdout.close()
 
 
+class InitTest(unittest.TestCase):
+    def test_init_names_a_single_cluster_and_the_address_that_others_use(self):
+        with fleet.Fleet(1) as some:
+            one = some[1]
+            one.ctl("cluster", "init", "--name", "prod", "--advertise", "cron1.example", "--single")
+            self.assertEqual(one.status()["name"], "prod")
+
+            def addresses():
+                return json.loads(one.ctl("node", "show", "n1", "-o", "json").stdout)["node"][
+                    "mesh_addresses"]
+
+            one_node.wait_until(lambda: addresses() == ["tcp://cron1.example:8471"], 30,
+                                "others are told the address")
+            refused = one.ctl("node", "join-token", check=False)
+            self.assertEqual(refused.returncode, 5, refused.stderr)
+            self.assertIn("cluster settings single false", refused.stderr)
+            bad = one.ctl("cluster", "init", "--advertise", "10.0.0.1:http", check=False)
+            self.assertNotEqual(bad.returncode, 0)
+            self.assertIn("10.0.0.1:http", bad.stderr)
+            # To look changes nothing; both are kept over a restart.
+            one.ctl("cluster", "init")
+            one.stop()
+            one.start()
+            some.wait_for_scheduler(1)
+            self.assertEqual(addresses(), ["tcp://cron1.example:8471"])
+            self.assertEqual(one.ctl("node", "join-token", check=False).returncode, 5)
+            one.ctl("cluster", "settings", "single", "false")
+            one.ctl("cluster", "init", "--advertise", f"tcp://{one.address}:8471")
+            some.make_token(one)
+            some.add(2)
+            some.wait_for_members(2)
+            late = one.ctl("cluster", "settings", "single", "true", check=False)
+            self.assertEqual(late.returncode, 5, late.stderr)
+            self.assertEqual(one.ctl("cluster", "init", "--single", check=False).returncode, 5)
+
+
 if __name__ == "__main__":
     one_node.skip_without_programs()
     unittest.main(verbosity=2)

@@ -274,10 +274,14 @@ TEST_SUITE("ctl") {
     wire::StatusReply alone = status(1);
     alone.nodes.pop_back();
     agent.reply<wire::Op::kClusterStatus>(alone);
-    agent.reply<wire::Op::kSettings>(wire::SettingList{});
-    CHECK(run({"cluster", "init", "--name", "test"}).exit == 0);
-    CHECK(agent.request<wire::Op::kSettings>(1).key == "name");
-    CHECK(agent.request<wire::Op::kSettings>(1).value == "test");
+    agent.reply<wire::Op::kClusterInit>(wire::ChangeReply{});
+    const Ran single =
+        run({"cluster", "init", "--name", "test", "--single", "--advertise", "10.0.0.1"});
+    CHECK(single.exit == 0);
+    CHECK(single.err.find("No other host may join") != std::string::npos);
+    CHECK(agent.request<wire::Op::kClusterInit>(1).name == "test");
+    CHECK(agent.request<wire::Op::kClusterInit>(1).advertise == "10.0.0.1");
+    CHECK(agent.request<wire::Op::kClusterInit>(1).single);
 
     wire::NodeShowReply found = shown(0);
     found.node.mesh_addresses = {"tcp://127.0.0.1:8471"};
