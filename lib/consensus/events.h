@@ -189,6 +189,8 @@ struct Ready {
   std::vector<ChunkWanted> chunks_wanted;
   std::optional<Message> chunk_received;  ///< kSnapshotChunk: store it, answer by ChunkStored.
   std::int64_t newer_incarnation = 0;     ///< Not 0: a message of the cluster's next life came.
+  NodeId old_leader = 0;     ///< Not 0: what a leader says came from a term that is over,
+  NodeId second_leader = 0;  ///< or from another than the term's leader; it had no effect.
   /// Not empty: proof that a rule of Raft was broken, here or elsewhere. Stop and keep the
   /// evidence.
   std::string violation;

@@ -53,10 +53,6 @@ void Raft::Impl::become_follower(Term term, NodeId new_leader) {
 
 /// A leader of this term has spoken.
 void Raft::Impl::follow(NodeId new_leader) {
-  if (leader != 0 && leader != new_leader) {
-    report("two leaders in term " + std::to_string(hard.term) + ": " + std::to_string(leader) +
-           " and " + std::to_string(new_leader));
-  }
   heard_leader_at = now;
   if (role != Role::kFollower || leader != new_leader) {
     become_follower(hard.term, new_leader);

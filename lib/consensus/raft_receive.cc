@@ -71,6 +71,7 @@ void Raft::Impl::receive_older(const Message& message) {
   switch (message.kind) {
     case MessageKind::kAppend:
     case MessageKind::kSnapshotChunk:
+      out.old_leader = message.from;
       reply = reply_to(message, MessageKind::kAppendReply);
       break;
     case MessageKind::kPreVote:
@@ -94,13 +95,14 @@ void Raft::Impl::receive_older(const Message& message) {
 
 void Raft::Impl::dispatch(Message& message) {
   if (is_from_leader(message.kind)) {
-    if (role == Role::kLeader) {
-      if (message.term == hard.term) {
-        report("two leaders in term " + std::to_string(hard.term) + ": this member and " +
-               std::to_string(message.from));
-      }
+    // The votes of a term make one leader (3.2, election safety). Whoever else says that it leads
+    // has broken the rule, or is no member of ours that does as we do: it has no say.
+    const NodeId known = role == Role::kLeader ? settings.self : leader;
+    if (known != 0 && known != message.from) {
+      out.second_leader = message.from;
       return;
     }
+    if (role == Role::kLeader) return;
     follow(message.from);
   }
   switch (message.kind) {

@@ -163,12 +163,32 @@ TEST_CASE("a message that contradicts a committed entry is reported and changes 
   CHECK(net.stored(1) == "a");
 }
 
-TEST_CASE("a second leader in one term is reported") {
+TEST_CASE("who is not the leader of the term says nothing that a leader says") {
   Net net(voters({1, 2, 3}));
   net.step(1, Receive{append(2, 1, 3, 0, 0)});
-  net.step(1, Receive{append(3, 1, 3, 0, 0)});
-  REQUIRE(net.at(1).violations.size() == 1);
-  CHECK(net.at(1).violations[0] == "two leaders in term 3: 2 and 3");
+  const Ready second =
+      net.raft(1).step(net.now(), Receive{append(3, 1, 3, 0, 0, {command(1, 3, "z")})});
+  const Ready old =
+      net.raft(1).step(net.now(), Receive{append(3, 1, 2, 0, 0, {command(1, 2, "z")})});
+
+  CHECK(second.second_leader == 3);
+  CHECK(old.old_leader == 3);
+  CHECK(old.second_leader == 0);
+  CHECK(second.violation.empty());
+  CHECK(net.raft(1).leader() == 2);
+  CHECK(net.raft(1).last_index() == 0);
+}
+
+TEST_CASE("a leader is not deposed by who says that it leads in the same term") {
+  Net net(voters({1, 2, 3}));
+  net.elect(1);
+  const Term term = net.raft(1).term();
+  const Ready second =
+      net.raft(1).step(net.now(), Receive{append(3, 1, term, 0, 0, {command(1, term, "z")})});
+
+  CHECK(second.second_leader == 3);
+  CHECK(second.violation.empty());
+  CHECK(net.raft(1).role() == Role::kLeader);
 }
 
 TEST_CASE("malformed entries are dropped whole") {
