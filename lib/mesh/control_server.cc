@@ -9,6 +9,7 @@
 
 #include <zmq.hpp>
 
+#include "mesh/gate.h"
 #include "mesh/unix_path.h"
 #include "mesh/zap.h"
 #include "mesh/zmq_io.h"
@@ -20,10 +21,18 @@ namespace {
 constexpr int kQueueMessages = 1'000;
 constexpr const char* kZapDomain = "distcron-control";
 
+struct Door {
+  Door(zmq::context_t& context, Refusals& refusals)
+      : socket(context, zmq::socket_type::router), gate(context, socket, refusals) {}
+
+  zmq::socket_t socket;
+  Gate gate;
+};
+
 class ZmqControlServer final : public ControlServer {
  public:
   ZmqControlServer(zmq::context_t& context, IsKnown is_known)
-      : desk_(context, kZapDomain, std::move(is_known)) {}
+      : desk_(context, kZapDomain, refusals_, std::move(is_known)) {}
 
   Status bind(zmq::context_t& context, const KeyPair& keys, const std::string& endpoint) {
     const bool is_ipc = endpoint.rfind(kIpc, 0) == 0;
@@ -33,7 +42,8 @@ class ZmqControlServer final : public ControlServer {
     }
     const std::string path = is_ipc ? endpoint.substr(kIpc.size()) : std::string();
     if (is_ipc) DC_CHECK_OK(clear_socket_path(path));
-    zmq::socket_t socket(context, zmq::socket_type::router);
+    auto door = std::make_unique<Door>(context, refusals_);
+    zmq::socket_t& socket = door->socket;
     require_authentication(socket, keys, kZapDomain);
     socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
     socket.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
@@ -50,14 +60,16 @@ class ZmqControlServer final : public ControlServer {
                   "cannot listen on " + endpoint + ": " + error.what());
     }
     if (is_ipc) ::chmod(path.c_str(), 0666);  // CURVE decides who is let in
-    doors_.push_back(std::move(socket));
+    doors_.push_back(std::move(door));
     return {};
   }
 
   std::vector<void*> sockets() override {
     std::vector<void*> out{desk_.socket()};
-    for (zmq::socket_t& door : doors_)
-      out.push_back(door.handle());
+    for (const std::unique_ptr<Door>& door : doors_) {
+      out.push_back(door->socket.handle());
+      out.push_back(door->gate.socket());
+    }
     return out;
   }
 
@@ -75,6 +87,11 @@ class ZmqControlServer final : public ControlServer {
           --left;
       }
       first_door_ = doors_.empty() ? 0 : (first_door_ + 1) % doors_.size();
+      counters_.failed_handshakes = 0;
+      for (const std::unique_ptr<Door>& door : doors_) {
+        door->gate.read();
+        counters_.failed_handshakes += door->gate.failed();
+      }
     } catch (const zmq::error_t&) {
       ++counters_.malformed;
     }
@@ -85,7 +102,7 @@ class ZmqControlServer final : public ControlServer {
     const std::size_t door = peer.empty() ? doors_.size() : static_cast<unsigned char>(peer[0]);
     try {
       if (door >= doors_.size()) throw zmq::error_t(EHOSTUNREACH);
-      zmq::socket_t& socket = doors_[door];
+      zmq::socket_t& socket = doors_[door]->socket;
       zmq::message_t identity(peer.data() + 1, peer.size() - 1);
       const bool sent =
           socket.send(identity, zmq::send_flags::sndmore | zmq::send_flags::dontwait) &&
@@ -100,18 +117,28 @@ class ZmqControlServer final : public ControlServer {
 
   const ControlCounters& counters() const override { return counters_; }
 
+  Refusals& refusals() override { return refusals_; }
+
  private:
   /// Takes one message; false when none waits.
   bool take(std::size_t door, std::vector<Incoming>& out) {
-    std::vector<zmq::message_t> frames = read_frames(doors_[door]);
+    std::vector<zmq::message_t> frames = read_frames(doors_[door]->socket, kFramesMax);
     if (frames.empty()) return false;
-    if (frames.size() != 2) {
-      ++counters_.malformed;
+    Gate& gate = doors_[door]->gate;
+    gate.on_message(frames.back());
+    const std::string user_id = user_id_of(frames.back());
+    if (user_id.empty()) {
+      refuse(Refusal::kUnauthenticated, counters_.unauthenticated, frames.back());
+      gate.cut(frames.back());
       return true;
     }
-    const std::string user_id = user_id_of(frames[1]);
-    if (user_id.empty()) {
-      ++counters_.unauthenticated;
+    if (frames.size() > kFramesMax) {
+      refuse(Refusal::kTooManyParts, counters_.too_many_parts, frames.back());
+      gate.cut(frames.back());
+      return true;
+    }
+    if (frames.size() != 2) {
+      refuse(Refusal::kMalformed, counters_.malformed, frames.back());
       return true;
     }
     Incoming incoming;
@@ -123,8 +150,16 @@ class ZmqControlServer final : public ControlServer {
     return true;
   }
 
+  void refuse(Refusal reason, std::int64_t& counter, zmq::message_t& message) {
+    ++counter;
+    std::string about = "from=" + address_of(message);
+    if (const std::string key = user_id_of(message); !key.empty()) about += " key=" + key;
+    refusals_.note(reason, std::move(about));
+  }
+
+  Refusals refusals_{"control"};
   ZapDesk desk_;
-  std::vector<zmq::socket_t> doors_;
+  std::vector<std::unique_ptr<Door>> doors_;
   std::size_t first_door_ = 0;
   ControlCounters counters_;
 };

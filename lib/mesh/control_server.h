@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "mesh/keys.h"
+#include "mesh/refusals.h"
 
 namespace zmq {
 class context_t;
@@ -26,8 +27,10 @@ struct Incoming {
 };
 
 struct ControlCounters {
-  std::int64_t refused_keys = 0;     ///< ZAP said no.
-  std::int64_t malformed = 0;        ///< Wrong number of frames.
+  std::int64_t refused_keys = 0;    ///< ZAP said no.
+  std::int64_t malformed = 0;       ///< Wrong number of frames.
+  std::int64_t too_many_parts = 0;  ///< So many frames that the sender was cut.
+  std::int64_t failed_handshakes = 0;
   std::int64_t unauthenticated = 0;  ///< Without User-Id: dropped.
   std::int64_t undeliverable = 0;    ///< Replies to peers that had gone.
 };
@@ -51,6 +54,8 @@ class ControlServer {
   /// kUnavailable: the peer has gone, or takes no more.
   [[nodiscard]] virtual Status send(const std::string& peer, const std::string& bytes) = 0;
   [[nodiscard]] virtual const ControlCounters& counters() const = 0;
+  /// What came in and had no effect.
+  [[nodiscard]] virtual Refusals& refusals() = 0;
 };
 
 inline constexpr std::int64_t kMessageBytesMax = 4 << 20;

@@ -100,7 +100,7 @@ bool PeerLink::send(const PeerFrame& frame, std::string_view body) {
 std::optional<std::string> PeerLink::receive() {
   if (!socket_) return std::nullopt;
   try {
-    std::vector<zmq::message_t> frames = read_frames(*socket_);
+    std::vector<zmq::message_t> frames = read_frames(*socket_, 1);
     if (frames.empty()) return std::nullopt;
     return frames.size() == 1 ? frames[0].to_string() : std::string();
   } catch (const zmq::error_t&) {

@@ -9,6 +9,7 @@
 
 #include <zmq.hpp>
 
+#include "mesh/gate.h"
 #include "mesh/join_token.h"
 #include "mesh/peer_member.h"
 #include "mesh/peer_sessions.h"
@@ -59,11 +60,10 @@ class ZmqPeerMesh final : public PeerMesh {
  public:
   explicit ZmqPeerMesh(const MeshOptions& options)
       : options_(options),
-        desk_(context(), kZapDomain, [this](const std::string& key) { return is_known(key); }),
+        desk_(context(), kZapDomain, refusals_,
+              [this](const std::string& key) { return is_known(key); }),
         router_(context_, zmq::socket_type::router),
-        monitor_(context_, router_,
-                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED) {
+        gate_(context_, router_, refusals_) {
     require_authentication(router_, options.keys, kZapDomain);
     router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
     router_.set(zmq::sockopt::maxmsgsize, kPeerWireBytesMax);
@@ -123,7 +123,9 @@ class ZmqPeerMesh final : public PeerMesh {
 
   std::vector<std::string> endpoints() const override { return endpoints_; }
 
-  std::vector<void*> sockets() override { return {router_.handle(), desk_.socket()}; }
+  std::vector<void*> sockets() override {
+    return {router_.handle(), desk_.socket(), gate_.socket()};
+  }
 
   MonoTime next_timer() const override { return next_timer_; }
 
@@ -215,6 +217,8 @@ class ZmqPeerMesh final : public PeerMesh {
 
   const PeerCounters& counters() const override { return counters_; }
 
+  Refusals& refusals() override { return refusals_; }
+
  private:
   zmq::context_t& context() {
     context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
@@ -251,51 +255,69 @@ class ZmqPeerMesh final : public PeerMesh {
   }
 
   void read_monitor() {
-    while (const std::optional<SocketEvent> event = monitor_.take()) {
-      const bool is_end = event->kind == ZMQ_EVENT_DISCONNECTED;
-      ++(is_end ? counters_.disconnected : counters_.failed_handshakes);
-    }
+    gate_.read();
+    counters_.failed_handshakes = gate_.failed();
+    counters_.disconnected = gate_.ended();
   }
 
   /// Takes one message; false when none waits.
   bool take(std::vector<PeerMessage>& out) {
-    std::vector<zmq::message_t> frames = read_frames(router_);
+    std::vector<zmq::message_t> frames = read_frames(router_, kFramesMax);
     if (frames.empty()) return false;
     const std::string routing_id = frames[0].to_string();
     zmq::message_t& body = frames.back();
+    if (!sessions_.has(routing_id)) gate_.on_message(body);
     const std::string key = user_id_of(body);
     if (key.empty()) {
-      ++counters_.unauthenticated;
+      refuse(Refusal::kUnauthenticated, counters_.unauthenticated, body);
       cut(routing_id, body);
       return true;
     }
     const auto owner = key_owners_.find(key);
     const bool is_welcome = owner == key_owners_.end() && is_guest(key);
     if (owner == key_owners_.end() && !is_welcome) {
-      ++counters_.removed;
+      refuse(Refusal::kRemovedKey, counters_.removed, body);
       cut(routing_id, body);
       return true;
     }
     if (is_welcome && !sessions_.has(routing_id) && sessions_.guests() >= kGuestsMax) {
-      ++counters_.guests_refused;
+      refuse(Refusal::kForbidden, counters_.guests_refused, body);
+      cut(routing_id, body);
+      return true;
+    }
+    if (frames.size() > kFramesMax) {
+      refuse(Refusal::kTooManyParts, counters_.too_many_parts, body);
       cut(routing_id, body);
       return true;
     }
     sessions_.note(routing_id, {key, is_welcome, now_.mono, now_.mono, -1, {}}, body);
-    const std::string_view bytes(body.data<char>(), body.size());
-    const Result<PeerFrame> frame = parse_header(bytes);
+    const Result<PeerFrame> frame = parse_header({body.data<char>(), body.size()});
     if (frames.size() != 2 || !frame) {
       const bool is_version = !frame && frame.error().code == ErrorCode::kUnavailable;
-      ++(is_version ? counters_.other_version : counters_.malformed);
+      if (is_version) {
+        refuse(Refusal::kOtherVersion, counters_.other_version, body);
+      } else {
+        refuse(Refusal::kMalformed, counters_.malformed, body);
+      }
       if (is_welcome) cut(routing_id, body);
     } else if (frame->cluster != options_.cluster) {
-      ++counters_.other_cluster;
+      refuse(Refusal::kOtherCluster, counters_.other_cluster, body);
     } else if (is_welcome) {
       take_join(routing_id, body, *frame, out);
     } else {
-      take_from_member(owner->second, bytes, *frame, out);
+      take_from_member(owner->second, body, *frame, out);
     }
     return true;
+  }
+
+  void refuse(Refusal reason, std::int64_t& counter, zmq::message_t& message) {
+    ++counter;
+    const std::string key = user_id_of(message);
+    const auto owner = key_owners_.find(key);
+    std::string about = "from=" + address_of(message);
+    if (owner != key_owners_.end()) about += " node=" + std::to_string(owner->second);
+    if (owner == key_owners_.end() && !key.empty()) about += " key=" + key;
+    refusals_.note(reason, std::move(about));
   }
 
   void cut(const std::string& routing_id, zmq::message_t& frame) {
@@ -308,7 +330,7 @@ class ZmqPeerMesh final : public PeerMesh {
     const bool is_allowed = frame.kind == PeerKind::kJoin && frame.from == 0 && frame.parts == 1 &&
                             body.size() <= kJoinBodyBytesMax;
     if (!is_allowed || !joins_.take(now_.mono)) {
-      ++counters_.guests_refused;
+      refuse(Refusal::kForbidden, counters_.guests_refused, message);
       if (!is_allowed) cut(routing_id, message);
       return;
     }
@@ -322,25 +344,22 @@ class ZmqPeerMesh final : public PeerMesh {
     out.push_back(std::move(join));
   }
 
-  void take_from_member(std::int64_t node_id, std::string_view bytes, const PeerFrame& frame,
+  void take_from_member(std::int64_t node_id, zmq::message_t& message, const PeerFrame& frame,
                         std::vector<PeerMessage>& out) {
     const auto found = members_.find(node_id);
     if (frame.from != node_id || found == members_.end()) {
-      ++counters_.forged;
-      return;
+      return refuse(Refusal::kForgedSender, counters_.forged, message);
     }
     if (frame.incarnation < options_.incarnation) {
-      ++counters_.old_incarnation;
-      return;
+      return refuse(Refusal::kOldIncarnation, counters_.old_incarnation, message);
     }
     PeerMember& member = *found->second;
     std::int64_t missed = 0;
     if (frame.boot == 0 || !member.hear(frame, now_.mono, missed)) {
-      ++counters_.old_boot;
-      return;
+      return refuse(Refusal::kOldBoot, counters_.old_boot, message);
     }
     counters_.missed += missed;
-    const std::string_view body = body_of(bytes);
+    const std::string_view body = body_of({message.data<char>(), message.size()});
     switch (frame.kind) {
       case PeerKind::kChunk:
         member.on_chunk(frame);
@@ -352,15 +371,17 @@ class ZmqPeerMesh final : public PeerMesh {
         if (auto whole = member.assemble(frame, body)) hand_out(frame, std::move(*whole), out);
         break;
       case PeerKind::kPing:
-        on_ping(member, body);
+        if (!on_ping(member, body)) refuse(Refusal::kMalformed, counters_.malformed, message);
         break;
       case PeerKind::kPong:
       case PeerKind::kCredit:
-        on_pong(member, frame.kind, body);
+        if (!on_pong(member, frame.kind, body)) {
+          refuse(Refusal::kMalformed, counters_.malformed, message);
+        }
         break;
       case PeerKind::kJoin:
       case PeerKind::kJoinReply:
-        ++counters_.malformed;  // members have no use for them
+        refuse(Refusal::kMalformed, counters_.malformed, message);  // no use for members
         break;
     }
   }
@@ -371,34 +392,35 @@ class ZmqPeerMesh final : public PeerMesh {
         PeerMessage{frame.from, frame.kind, frame.id, frame.incarnation, std::move(bytes), {}, {}});
   }
 
-  void on_ping(PeerMember& member, std::string_view body) {
+  /// False: it is none.
+  bool on_ping(PeerMember& member, std::string_view body) {
     const Result<Ping> ping = decode_ping(body);
-    if (!ping) {
-      ++counters_.malformed;
-      return;
-    }
+    if (!ping) return false;
     Pong pong = member.credit();
     pong.sent_at = ping->sent_at;
     pong.wall = epoch_micros(now_.wall);
     count_sent(member.send(frame_of(PeerKind::kPong, 0), encode_pong(pong)));
+    return true;
   }
 
-  void on_pong(PeerMember& member, PeerKind kind, std::string_view body) {
+  /// False: it is none.
+  bool on_pong(PeerMember& member, PeerKind kind, std::string_view body) {
     const Result<Pong> pong = decode_pong(body);
-    if (!pong) {
-      ++counters_.malformed;
-    } else if (kind == PeerKind::kPong) {
+    if (!pong) return false;
+    if (kind == PeerKind::kPong) {
       member.on_pong(*pong, now_);
     } else {
       member.on_credit(*pong);
     }
+    return true;
   }
 
   MeshOptions options_;
   zmq::context_t context_{1};
+  Refusals refusals_{"mesh"};
   ZapDesk desk_;
   zmq::socket_t router_;
-  Monitor monitor_;
+  Gate gate_;
   std::vector<std::string> endpoints_;
   std::map<std::int64_t, std::unique_ptr<PeerMember>> members_;
   std::map<std::string, std::int64_t> key_owners_;

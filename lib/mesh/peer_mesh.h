@@ -25,6 +25,7 @@
 #include "base/time.h"
 #include "mesh/keys.h"
 #include "mesh/peer_frame.h"
+#include "mesh/refusals.h"
 
 namespace distcron::mesh {
 
@@ -71,6 +72,7 @@ struct PeerCounters {
   std::int64_t removed = 0;            ///< Messages of keys that are no longer wanted.
   std::int64_t forged = 0;             ///< The sender is not the owner of the key.
   std::int64_t malformed = 0;
+  std::int64_t too_many_parts = 0;
   std::int64_t other_version = 0;
   std::int64_t other_cluster = 0;
   std::int64_t old_incarnation = 0;
@@ -135,6 +137,8 @@ class PeerMesh {
 
   [[nodiscard]] virtual std::vector<PeerState> peer_states() const = 0;
   [[nodiscard]] virtual const PeerCounters& counters() const = 0;
+  /// What came in and had no effect. Who finds such a message later, having read it, adds it.
+  [[nodiscard]] virtual Refusals& refusals() = 0;
 
   static constexpr int kChunksUnderWayMax = 4;  ///< Per peer.
   static constexpr int kGuestsMax = 16;         ///< At once.

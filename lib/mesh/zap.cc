@@ -37,9 +37,10 @@ std::string z85_of(const zmq::message_t& raw) {
 
 }  // namespace
 
-ZapDesk::ZapDesk(zmq::context_t& context, std::string domain, IsKnown is_known)
+ZapDesk::ZapDesk(zmq::context_t& context, std::string domain, Refusals& refusals, IsKnown is_known)
     : socket_(context, zmq::socket_type::router),
       domain_(std::move(domain)),
+      refusals_(refusals),
       is_known_(std::move(is_known)) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.bind(kEndpoint);
@@ -47,14 +48,18 @@ ZapDesk::ZapDesk(zmq::context_t& context, std::string domain, IsKnown is_known)
 
 bool ZapDesk::answer() {
   try {
-    std::vector<zmq::message_t> frames = read_frames(socket_);
+    std::vector<zmq::message_t> frames = read_frames(socket_, kFrameCount);
     if (frames.empty()) return false;
     if (frames.size() <= kMechanism) return true;
     const bool has_key = frames.size() == kFrameCount && frames[kDomain].to_string() == domain_ &&
                          frames[kMechanism].to_string() == "CURVE";
     const std::string public_key = has_key ? z85_of(frames[kCredentials]) : std::string();
     const bool known = !public_key.empty() && is_known_(public_key);
-    if (!known) ++refused_;
+    if (!known) {
+      std::string about = "from=" + plain_address(frames[kAddress].to_string());
+      if (!public_key.empty()) about += " key=" + public_key;
+      refusals_.note(Refusal::kUnknownKey, std::move(about));
+    }
     const std::array<std::string, 6> reply{"1.0",
                                            frames[kRequestId].to_string(),
                                            known ? "200" : "400",

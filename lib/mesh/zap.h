@@ -11,14 +11,16 @@
 
 #include <zmq.hpp>
 
+#include "mesh/refusals.h"
+
 namespace distcron::mesh {
 
 class ZapDesk {
  public:
   using IsKnown = std::function<bool(const std::string& public_key)>;
 
-  /// Throws zmq::error_t when the context has a desk already.
-  ZapDesk(zmq::context_t& context, std::string domain, IsKnown is_known);
+  /// Throws zmq::error_t when the context has a desk already. `refusals` must outlive it.
+  ZapDesk(zmq::context_t& context, std::string domain, Refusals& refusals, IsKnown is_known);
 
   /// For zmq::poll.
   [[nodiscard]] void* socket() { return socket_.handle(); }
@@ -27,13 +29,13 @@ class ZapDesk {
   bool answer();
 
   /// Keys that were not let in.
-  [[nodiscard]] std::int64_t refused() const { return refused_; }
+  [[nodiscard]] std::int64_t refused() const { return refusals_.of(Refusal::kUnknownKey).count; }
 
  private:
   zmq::socket_t socket_;
   std::string domain_;
+  Refusals& refusals_;
   IsKnown is_known_;
-  std::int64_t refused_ = 0;
 };
 
 }  // namespace distcron::mesh

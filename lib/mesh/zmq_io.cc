@@ -18,21 +18,38 @@ std::string tcp_endpoint(const std::string& address) {
   return address.rfind(kTcp, 0) == 0 ? address : std::string(kTcp) + address;
 }
 
-std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
+std::vector<zmq::message_t> read_frames(zmq::socket_t& socket, std::size_t most) {
   std::vector<zmq::message_t> frames;
   bool more = true;
   while (more) {
     zmq::message_t frame;
     if (!socket.recv(frame, zmq::recv_flags::dontwait)) return {};
     more = frame.more();
+    if (frames.size() > most) frames.pop_back();
     frames.push_back(std::move(frame));
   }
   return frames;
 }
 
+std::string plain_address(const std::string& address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool is_mapped = address.starts_with(kMapped) && address.find('.') != std::string::npos;
+  if (is_mapped) return address.substr(kMapped.size());
+  constexpr std::string_view kLocal = "localhost:";
+  const std::size_t gid = address.find(':', kLocal.size());
+  if (!address.starts_with(kLocal) || gid == std::string::npos) return address;
+  const std::string uid = address.substr(kLocal.size(), gid - kLocal.size());
+  return "uid:" + uid + ",pid:" + address.substr(address.rfind(':') + 1);
+}
+
 std::string user_id_of(zmq::message_t& frame) {
   const char* user_id = ::zmq_msg_gets(frame.handle(), "User-Id");
   return user_id == nullptr ? std::string() : std::string(user_id);
+}
+
+std::string address_of(zmq::message_t& frame) {
+  const char* address = ::zmq_msg_gets(frame.handle(), "Peer-Address");
+  return address == nullptr ? std::string() : plain_address(address);
 }
 
 int source_fd(zmq::message_t& frame) {
@@ -71,6 +88,9 @@ Monitor::Monitor(zmq::context_t& context, zmq::socket_t& socket, int events)
     throw zmq::error_t();
   }
   pair_.set(zmq::sockopt::linger, 0);
+  // libzmq writes events with a lock held that the end of this monitor needs: it must never wait
+  // for room. There are at most three events of a connection between two looks.
+  pair_.set(zmq::sockopt::rcvhwm, 0);
   pair_.connect(address);
 }
 
@@ -79,7 +99,7 @@ Monitor::~Monitor() {
 }
 
 std::optional<SocketEvent> Monitor::take() {
-  std::vector<zmq::message_t> frames = read_frames(pair_);
+  std::vector<zmq::message_t> frames = read_frames(pair_, 2);
   if (frames.empty()) return std::nullopt;
   std::uint16_t kind = 0;
   SocketEvent event;

@@ -4,6 +4,7 @@
 // the thread of the socket that it is given.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,15 +20,25 @@ namespace distcron::mesh {
 inline constexpr std::string_view kIpc = "ipc://";
 inline constexpr std::string_view kTcp = "tcp://";
 inline constexpr int kHandshakeMs = 5'000;
+/// Routing id and body are two. A message of more than so many ends its connection.
+inline constexpr std::size_t kFramesMax = 8;
 
 /// The endpoint of an address, which may have the scheme already.
 [[nodiscard]] std::string tcp_endpoint(const std::string& address);
 
-/// All frames of one message; empty when none waits.
-[[nodiscard]] std::vector<zmq::message_t> read_frames(zmq::socket_t& socket);
+/// All frames of one message; empty when none waits. Of a message of more than `most` frames the
+/// first `most` and its last: more of it is not kept.
+[[nodiscard]] std::vector<zmq::message_t> read_frames(zmq::socket_t& socket, std::size_t most);
+
+/// An address as people write it: libzmq names those of IPv4 ::ffff:a.b.c.d, and who comes by a
+/// unix socket localhost:UID:GID:PID.
+[[nodiscard]] std::string plain_address(const std::string& address);
 
 /// The public key, z85, that the sender of this frame proved to own; empty when he did not.
 [[nodiscard]] std::string user_id_of(zmq::message_t& frame);
+
+/// Address of who sent this frame, as libzmq noted it; empty: it did not.
+[[nodiscard]] std::string address_of(zmq::message_t& frame);
 
 /// Descriptor of the connection that a frame came in by, -1 when it is not known. It may be closed
 /// by now, and its number be another file's.

@@ -117,6 +117,8 @@ class FleetMesh final : public mesh::PeerMesh {
 
   [[nodiscard]] const mesh::PeerCounters& counters() const override { return counters_; }
 
+  [[nodiscard]] mesh::Refusals& refusals() override { return refusals_; }
+
  private:
   FleetNet& net_;
   Agenda& agenda_;
@@ -127,6 +129,7 @@ class FleetMesh final : public mesh::PeerMesh {
   std::map<std::int64_t, mesh::PeerBoots> boots_;
   std::vector<mesh::PeerMessage> inbox_;
   mesh::PeerCounters counters_;
+  mesh::Refusals refusals_{"mesh"};
 };
 
 }  // namespace distcron::sim

@@ -255,6 +255,27 @@ TEST_SUITE("mesh") {
     CHECK(door.counters().malformed == 1);
   }
 
+  TEST_CASE("a message of many parts cuts its sender and nobody else") {
+    const test::TempDir temp;
+    const KeyPair known = key_pair();
+    Door door({ipc(temp)}, {known.public_key});
+    RawClient raw;
+    use_curve(raw.socket(), known, door.keys().public_key);
+    raw.socket().connect(ipc(temp));
+    for (int i = 0; i < 10'000; ++i)
+      raw.socket().send(zmq::str_buffer("part"), zmq::send_flags::sndmore);
+    raw.socket().send(zmq::str_buffer("last"), zmq::send_flags::none);
+    CHECK(raw.is_cut());
+
+    const auto served = ask(ipc(temp), door.key_file(known), "one");
+    door.stop();
+
+    CHECK(served.has_value());
+    CHECK(door.served() == 1);
+    CHECK(door.counters().too_many_parts == 1);
+    CHECK(door.counters().malformed == 0);
+  }
+
   TEST_CASE("many clients at once are all answered") {
     const test::TempDir temp;
     const KeyPair known = key_pair();

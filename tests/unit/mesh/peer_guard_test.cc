@@ -31,8 +31,9 @@ TEST_SUITE("mesh") {
     MeshNode& a = world.add(1);
     MeshNode& b = world.add(2);
     REQUIRE(world.connect_all());
+    const KeyPair unknown_keys = fresh_keys();
     RawPeer unknown;
-    unknown.as(fresh_keys(), a.keys.public_key).to(a.address());
+    unknown.as(unknown_keys, a.keys.public_key).to(a.address());
     RawPeer astray;
     astray.as(b.keys, fresh_keys().public_key).to(a.address());
     RawPeer null;
@@ -52,6 +53,15 @@ TEST_SUITE("mesh") {
     CHECK(world.run_until([&] { return a.mesh->counters().failed_handshakes >= 3; }));
     CHECK(a.mesh->counters().refused_keys == 1);
     CHECK(a.mesh->counters().received == 0);
+    const Refusals::Tally& stranger = a.mesh->refusals().of(Refusal::kUnknownKey);
+    CHECK(stranger.count == 1);
+    CHECK(stranger.last == "from=127.0.0.1 key=" + unknown_keys.public_key);
+    // Those that hear that the other side wants CURVE may be faster to go than to be cut.
+    const Refusals& refusals = a.mesh->refusals();
+    CHECK(world.run_until([&] {
+      return refusals.of(Refusal::kHandshake).count + refusals.of(Refusal::kLeft).count >= 3;
+    }));
+    CHECK(refusals.of(Refusal::kHandshake).last.starts_with("from=127.0.0.1:"));
     CHECK(world.deliver(b, a, "still served"));
   }
 
@@ -72,6 +82,46 @@ TEST_SUITE("mesh") {
 
     REQUIRE(world.connect_all());
     CHECK(world.deliver(b, a, "served"));
+    // The last one says nothing: it has its time.
+    CHECK(world.run_until([&] { return a.mesh->refusals().of(Refusal::kHandshake).count >= 5; },
+                          seconds(15)));
+    CHECK(a.mesh->refusals().of(Refusal::kHandshake).last.ends_with("why=too-slow"));
+    CHECK(a.mesh->refusals().of(Refusal::kHandshake).count == 5);
+  }
+
+  TEST_CASE("who only looks whether somebody listens is refused nothing") {
+    MeshWorld world;
+    MeshNode& a = world.add(1);
+    MeshNode& b = world.add(2);
+    REQUIRE(world.connect_all());
+    const std::int64_t before = a.mesh->counters().disconnected;
+
+    dial(a.address()).reset();
+
+    CHECK(world.run_until([&] { return a.mesh->counters().disconnected > before; }));
+    CHECK(world.run_until([&] { return a.mesh->refusals().of(Refusal::kLeft).count == 1; }));
+    CHECK(a.mesh->refusals().of(Refusal::kHandshake).count == 0);
+    CHECK(world.deliver(b, a, "served"));
+  }
+
+  TEST_CASE("a message of many parts is not kept, and cuts its sender") {
+    MeshWorld world;
+    MeshNode& a = world.add(1);
+    MeshNode& b = world.add(2);
+    MeshNode& c = world.add(3);
+    REQUIRE(world.connect_all());
+    RawPeer raw;
+    raw.as(b.keys, a.keys.public_key).to(a.address());
+
+    for (int i = 0; i < 10'000; ++i)
+      raw.socket().send(zmq::str_buffer("part"), zmq::send_flags::sndmore);
+    raw.send("last");
+
+    CHECK(world.run_until([&] { return raw.has_ended(); }));
+    CHECK(a.mesh->counters().too_many_parts == 1);
+    CHECK(a.mesh->refusals().of(Refusal::kTooManyParts).last == "from=127.0.0.1 node=2");
+    CHECK(a.mesh->counters().received == 0);
+    CHECK(world.deliver(c, a, "served"));
   }
 
   TEST_CASE("a sender other than the owner of the key is dropped and counted") {
@@ -159,6 +209,20 @@ TEST_SUITE("mesh") {
     CHECK(world.run_until([&] { return raw.was_open(); }));
   }
 
+  TEST_CASE("a socket that wants keys asks in a domain, and enforces it") {
+    zmq::context_t context{1};
+    zmq::socket_t door(context, zmq::socket_type::router);
+    require_authentication(door, fresh_keys(), "distcron-mesh");
+    constexpr int kZapEnforceDomain = 93;  // not named without the draft API
+    int enforces = 0;
+    std::size_t size = sizeof enforces;
+
+    CHECK(door.get(zmq::sockopt::zap_domain) == "distcron-mesh");
+    CHECK(::zmq_getsockopt(door.handle(), kZapEnforceDomain, &enforces, &size) == 0);
+    CHECK(enforces == 1);
+    CHECK(door.get(zmq::sockopt::mechanism) == ZMQ_CURVE);
+  }
+
   TEST_CASE("a door whose context has no desk for keys lets nobody in") {
     zmq::context_t context{1};
     const KeyPair server = fresh_keys();
@@ -181,8 +245,10 @@ TEST_SUITE("mesh") {
 
   TEST_CASE("a desk answers only for its own domain, and there is one of it in a context") {
     zmq::context_t context{1};
-    ZapDesk desk(context, "distcron-mesh", [](const auto&) { return true; });
-    CHECK_THROWS_AS(ZapDesk(context, "other", [](const auto&) { return true; }), zmq::error_t);
+    Refusals refusals("mesh");
+    ZapDesk desk(context, "distcron-mesh", refusals, [](const auto&) { return true; });
+    CHECK_THROWS_AS(ZapDesk(context, "other", refusals, [](const auto&) { return true; }),
+                    zmq::error_t);
     const KeyPair server = fresh_keys();
     zmq::socket_t door(context, zmq::socket_type::router);
     door.set(zmq::sockopt::linger, 0);
