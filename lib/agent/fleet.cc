@@ -124,20 +124,25 @@ void Fleet::on_mesh(const Now& now) {
        mesh_.receive(mesh::MeshTime{now.mono, now.wall}, kMessagesPerTurn)) {
     switch (message.kind) {
       case mesh::PeerKind::kRaft:
-      case mesh::PeerKind::kChunk: {
-        auto decoded = consensus::decode_message(message.bytes);
-        // Who sent it is what the mesh proved, never what it says.
-        if (decoded && decoded->from == message.from) replica_->receive(std::move(*decoded));
+      case mesh::PeerKind::kChunk:
+        on_raft(message);
         break;
-      }
       case mesh::PeerKind::kRequest: {
         const auto request = wire::decode<wire::PeerRequest>(message.bytes);
-        if (request) on_request(message.from, message.id, *request);
+        if (request) {
+          on_request(message.from, message.id, *request);
+        } else {
+          refuse(message.from, mesh::Refusal::kMalformed, "request");
+        }
         break;
       }
       case mesh::PeerKind::kReply: {
         const auto answer = wire::decode<wire::PeerReply>(message.bytes);
-        if (answer) on_reply(message.id, *answer);
+        if (answer) {
+          on_reply(message.id, *answer);
+        } else {
+          refuse(message.from, mesh::Refusal::kMalformed, "reply");
+        }
         break;
       }
       case mesh::PeerKind::kJoin:
@@ -160,7 +165,7 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
   };
   switch (static_cast<wire::PeerAsk>(request.ask)) {
     case wire::PeerAsk::kPropose:
-      replica_->receive_forward(from, id, request.bytes, request.is_report);
+      on_propose(from, id, request);
       return;
     case wire::PeerAsk::kCall:
       on_call_(request.public_key, request.bytes, answer_bytes);

@@ -136,6 +136,10 @@ class Fleet final : public Link {
     std::uint64_t propose_tag = 0;  ///< Not 0: of the replica's forward().
   };
 
+  /// Counts what a member had no right to say, or what nobody can read.
+  void refuse(consensus::NodeId from, mesh::Refusal reason, const std::string& why);
+  void on_raft(const mesh::PeerMessage& message);
+  void on_propose(consensus::NodeId from, std::uint64_t id, const wire::PeerRequest& request);
   void on_request(consensus::NodeId from, std::uint64_t id, const wire::PeerRequest& request);
   void on_reply(std::uint64_t id, const wire::PeerReply& reply);
   void on_guest(const mesh::PeerMessage& message);

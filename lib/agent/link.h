@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Replica asks of its surroundings for proposals: Link, the way to the other members, and
-// Patience, how long who proposes waits. Loop thread only.
+// Patience, how long who proposes waits; and Heard, what became of a message. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,13 @@ enum class Patience : std::uint8_t {
   kThisTerm,  ///< The scheduler's: refused unless this member leads now.
   kClient,    ///< Refused after kClientWait, also when it may still take effect.
   kForever,   ///< The host's own: `done` is called when the outcome is certain.
+};
+
+/// Of a message between members.
+enum class Heard : std::uint8_t {
+  kTaken,
+  kOldLeader,     ///< Of a term that is over: without effect.
+  kSecondLeader,  ///< Who sent it does not lead in this term: without effect.
 };
 
 }  // namespace distcron::agent

@@ -109,8 +109,13 @@ void Replica::step(consensus::Event event) {
   handle(raft_->step(now_.mono, std::move(event)));
 }
 
-void Replica::receive(consensus::Message message) {
-  step(consensus::Receive{std::move(message)});
+Heard Replica::receive(consensus::Message message) {
+  consensus::Ready ready = raft_->step(now_.mono, consensus::Receive{std::move(message)});
+  Heard heard = Heard::kTaken;
+  if (ready.old_leader != 0) heard = Heard::kOldLeader;
+  if (ready.second_leader != 0) heard = Heard::kSecondLeader;
+  handle(std::move(ready));
+  return heard;
 }
 
 void Replica::change_member(const consensus::Member& member, bool removes, Written done) {

@@ -77,7 +77,7 @@ class Replica {
   void on_piece_stored(const store::PieceStored& stored);
   /// The state was loaded anew by the owner.
   void on_installed(std::int64_t index);
-  void receive(consensus::Message message);
+  Heard receive(consensus::Message message);
   void receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry,
                        bool is_report);
   void on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index, consensus::Term term);
@@ -99,8 +99,9 @@ class Replica {
 
   [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
 
-  /// The state holds all that the log held at the start: before, it may show what is over as
-  /// claimed.
+  [[nodiscard]] const consensus::Settings& settings() const { return settings_; }
+
+  /// The state holds what the log held at the start; before, it may show what is over as claimed.
   [[nodiscard]] bool is_caught_up() const {
     return last_applied_ >= std::min(kept_index_, raft_->last_index());
   }
