@@ -49,6 +49,7 @@ Agent::Agent(AgentOptions options, Clock& clock, Random& random)
       clock_(clock),
       random_(random),
       now_(clock.read()),
+      started_at_(now_.wall),
       state_([this](std::string_view name) { return find_zone(name); }),
       dice_(random),
       clock_guard_(options_.released),
@@ -254,6 +255,10 @@ Status Agent::open_doors() {
   facts.advertise = [this](const std::string& address) { return advertise(address); };
   facts.storage_dir = options_.layout.storage_dir;
   facts.trust_clock = [this] { clock_guard_.trust(now_); };
+  facts.refused = [this] { return refused(); };
+  facts.refuse = [this](bool is_relayed, mesh::Refusal reason, std::string about) {
+    (is_relayed ? mesh_->refusals() : sockets_->control->refusals()).note(reason, std::move(about));
+  };
   facts.find_zone = [this](std::string_view name) { return find_zone(name); };
   operations_ = std::make_unique<Operations>(std::move(facts), state_, *store_, *log_, *host_,
                                              *fleet_, random_);
@@ -284,6 +289,21 @@ Status Agent::open_doors() {
         [this](const process::ExecSpoolFile& table) { crontabs_->on_spool(table, now_); });
   }
   return {};
+}
+
+wire::RefusedReport Agent::refused() const {
+  wire::RefusedReport out;
+  out.since = started_at_;
+  for (const mesh::Refusals* door : {&mesh_->refusals(), &sockets_->control->refusals()}) {
+    for (std::size_t i = 0; i < mesh::kRefusalCount; ++i) {
+      const auto reason = static_cast<mesh::Refusal>(i);
+      const mesh::Refusals::Tally& tally = door->of(reason);
+      if (tally.count == 0) continue;
+      out.items.push_back({door->door(), std::string(mesh::name_of(reason)), tally.count,
+                           tally.last_at, tally.last});
+    }
+  }
+  return out;
 }
 
 wire::HostState Agent::own_state() const {

@@ -170,6 +170,9 @@ class Agent {
 
   void force(consensus::Stored& stored);
   void on_control();
+  /// Logs what the doors have refused.
+  void tell_refusals();
+  [[nodiscard]] wire::RefusedReport refused() const;
   void on_signals();
   void on_role();
   void tell_scheduler();
@@ -190,6 +193,7 @@ class Agent {
   Clock& clock_;
   Random& random_;
   Now now_;
+  WallTime started_at_{};
   std::string boot_id_;
   cron::ZoneCache zones_;
   std::unique_ptr<store::Store> store_;

@@ -126,6 +126,7 @@ void Agent::turn() {
   retain();
   tend_output();
   log_->flush();
+  tell_refusals();
   notify_status();
   keep_marks();
 }
@@ -314,6 +315,18 @@ void Agent::on_control() {
                            // A client that has gone needs no answer.
                            static_cast<void>(control->send(peer, reply));
                          });
+  }
+}
+
+void Agent::tell_refusals() {
+  for (mesh::Refusals* door : {&mesh_->refusals(), &sockets_->control->refusals()}) {
+    for (const mesh::RefusalLine& line : door->take_lines(now_.mono, now_.wall)) {
+      if (mesh::is_usual(line.reason)) {
+        log_info("mesh", line.text);
+      } else {
+        log_warning("mesh", line.text);
+      }
+    }
   }
 }
 

@@ -70,6 +70,7 @@ void Operations::receive(const std::string& public_key, std::string_view bytes, 
   const auto way_back = [send](const wire::Reply& reply) { send(wire::encode(reply)); };
   auto request = wire::decode<wire::Request>(bytes);
   if (!request) {
+    facts_.refuse(is_relayed, mesh::Refusal::kMalformed, "key=" + public_key);
     Call(Caller{}, wire::Request{}, is_relayed, way_back).refuse(request.error());
     return;
   }
@@ -87,6 +88,7 @@ void Operations::receive(const std::string& public_key, std::string_view bytes, 
   }
   const Call call(std::move(caller), std::move(*request), is_relayed, way_back);
   if (key == nullptr) {
+    facts_.refuse(is_relayed, mesh::Refusal::kRemovedKey, "key=" + public_key);
     call.refuse(Error{ErrorCode::kDenied, "this key is not known here", 0,
                       "an admin adds it with: distcronctl key add NAME PUBLIC_KEY --role ROLE"});
     return;
@@ -98,6 +100,8 @@ void Operations::receive(const std::string& public_key, std::string_view bytes, 
     return;
   }
   if (!may_use(call.caller().role, *operation)) {
+    facts_.refuse(is_relayed, mesh::Refusal::kForbidden,
+                  "key=" + public_key + " operation=" + std::string(operation->name));
     call.refuse(Error{ErrorCode::kDenied,
                       "key \"" + call.caller().name + "\" has the role " +
                           std::string(model::name_of(call.caller().role)) + "; " +

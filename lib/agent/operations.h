@@ -19,9 +19,11 @@
 #include "agent/fleet.h"
 #include "agent/host.h"
 #include "agent/replica.h"
+#include "mesh/refusals.h"
 #include "planner/state.h"
 #include "store/store.h"
 #include "wire/codec.h"
+#include "wire/node_messages.h"
 #include "wire/operations.h"
 
 namespace distcron::agent {
@@ -43,7 +45,10 @@ struct AgentFacts {
   std::function<void(const wire::NodeJoinRequest& request, JoinDone done)> join;
   std::function<Status()> force_quorum;
   std::function<Status(const std::string& address)> advertise;
-  std::function<void()> trust_clock;  ///< An admin says that the wall clock is right.
+  std::function<void()> trust_clock;             ///< An admin says that the wall clock is right.
+  std::function<wire::RefusedReport()> refused;  ///< By the doors of this agent.
+  /// A request that got no further than this; `is_relayed`: it came by the mesh.
+  std::function<void(bool is_relayed, mesh::Refusal reason, std::string about)> refuse;
 };
 
 class Operations {
@@ -147,6 +152,8 @@ class Operations {
   // nodes
   void node_list(const Call& call, const wire::Empty& request);
   void node_show(const Call& call, const wire::NameRequest& request);
+  /// Adds what only the host itself knows, then answers.
+  void finish_node_show(const Call& call, wire::NodeShowReply reply);
   void node_set(const Call& call, const wire::NodeSetRequest& request);
   void node_drain(const Call& call, const wire::NodeDrainRequest& request);
   void node_undrain(const Call& call, const wire::NameRequest& request);

@@ -8,6 +8,12 @@
 
 namespace distcron::agent {
 
+namespace {
+
+constexpr Micros kShowWait{500'000};
+
+}  // namespace
+
 Result<const planner::Node*> Operations::resolve_node(const std::string& name) const {
   if (const planner::Node* node = state_.find_node(std::string_view(name))) return node;
   std::vector<std::string> names;
@@ -52,11 +58,33 @@ void Operations::node_list(const Call& call, const wire::Empty& request) {
 
 void Operations::node_show(const Call& call, const wire::NameRequest& request) {
   ask_scheduler(call, [this, call, name = request.name](const wire::Reply* theirs) {
-    if (theirs != nullptr) return call.answer_as(*theirs);
+    if (theirs != nullptr) {
+      auto reply = wire::decode<wire::NodeShowReply>(theirs->body);
+      if (!reply) return call.answer_as(*theirs);
+      return finish_node_show(call, std::move(*reply));
+    }
     const auto node = resolve_node(name);
     if (!node) return call.refuse(node.error());
-    call.answer(wire::NodeShowReply{node_item(**node), **node});
+    finish_node_show(call, wire::NodeShowReply{node_item(**node), **node, {}});
   });
+}
+
+void Operations::finish_node_show(const Call& call, wire::NodeShowReply reply) {
+  const std::int64_t id = reply.node.id;
+  if (id == facts_.node_id) reply.refused = facts_.refused();
+  if (id == facts_.node_id || reply.refused || call.is_relayed() || !fleet_.is_reachable(id)) {
+    return call.answer(reply);
+  }
+  fleet_.call(id, call.caller().public_key, wire::encode(call.request()), kShowWait,
+              [call, reply = std::move(reply)](const Result<std::string>& bytes) mutable {
+                const auto theirs = bytes ? wire::decode<wire::Reply>(*bytes)
+                                          : Result<wire::Reply>(fail(bytes.error()));
+                if (theirs && theirs->code == 0) {
+                  auto own = wire::decode<wire::NodeShowReply>(theirs->body);
+                  if (own) reply.refused = std::move(own->refused);
+                }
+                call.answer(reply);
+              });
 }
 
 void Operations::node_set(const Call& call, const wire::NodeSetRequest& request) {

@@ -128,6 +128,13 @@ std::string node_text(const wire::NodeShowReply& reply, const Output& out) {
   line("lag", std::to_string(item.lag_entries) + " entries");
   line("clock", fixed(item.clock_offset_ms) + " ms off");
   line("round trip", fixed(item.rtt_ms) + " ms");
+  if (!reply.refused) return text;
+  line("refused", std::string(reply.refused->items.empty() ? "nothing" : "as follows") + " since " +
+                      out.time(reply.refused->since));
+  for (const wire::RefusedItem& refused : reply.refused->items) {
+    line("", std::to_string(refused.count) + " " + refused.reason + " at the " + refused.door +
+                 " door, last " + out.time(refused.last_at) + ": " + refused.last);
+  }
   return text;
 }
 
@@ -204,7 +211,9 @@ CommandSpec node_list_command() {
 CommandSpec node_show_command() {
   return make_command<ShowOptions>({"node show",
                                     "show one host of the cluster",
-                                    "",
+                                    "With what its agent has refused since its start: strangers' "
+                                    "keys, forged and malformed messages, by reason. Absent while "
+                                    "that host cannot be reached.",
                                     {{"node show web2", "by name"}, {"node show 2", "by id"}}},
                                    add_show_flags, show);
 }

@@ -10,6 +10,7 @@
 
 #include "model/fleet.h"
 #include "wire/access_messages.h"
+#include "wire/refused_messages.h"
 
 namespace distcron::wire {
 
@@ -24,11 +25,13 @@ DC_VISIT(NodeList, m) {
 struct NodeShowReply {
   NodeItem item;
   model::Node node;
+  std::optional<RefusedReport> refused;  ///< As that host itself says; unset: it does not answer.
 };
 
 DC_VISIT(NodeShowReply, m) {
   visit(Field{"item", ""}, m.item);
   visit(Field{"node", ""}, m.node);
+  visit(Field{"refused", ""}, m.refused);
 }
 
 struct NodeSetRequest {

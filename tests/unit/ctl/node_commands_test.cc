@@ -55,6 +55,28 @@ struct Fixture {
 };
 
 TEST_SUITE("ctl") {
+  TEST_CASE_FIXTURE(Fixture, "node show tells what the host has refused, once it can be asked") {
+    wire::NodeShowReply reply = shown(0);
+    agent.reply<wire::Op::kNodeShow>(reply);
+    reply.refused = wire::RefusedReport{};
+    agent.reply<wire::Op::kNodeShow>(reply);
+    reply.refused->items = {{"mesh", "unknown_key", 12, WallTime{}, "from=10.0.0.9 key=K"}};
+    agent.reply<wire::Op::kNodeShow>(reply);
+    agent.reply<wire::Op::kNodeShow>(reply);
+
+    const Ran silent = run({"node", "show", "web2"});
+    const Ran quiet = run({"node", "show", "web2"});
+    const Ran busy = run({"node", "show", "web2"});
+    const Ran json = run({"node", "show", "web2", "-o", "json"});
+
+    CHECK(silent.out.find("refused") == std::string::npos);
+    CHECK(quiet.out.find("refused     nothing since") != std::string::npos);
+    CHECK(busy.out.find("12 unknown_key at the mesh door, last") != std::string::npos);
+    CHECK(busy.out.find("from=10.0.0.9 key=K") != std::string::npos);
+    CHECK(json.out.find(R"("reason":"unknown_key")") != std::string::npos);
+    CHECK(json.out.find(R"("count":12)") != std::string::npos);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "node list -l shows the nodes that a selector fits") {
     agent.reply<wire::Op::kNodeList>(wire::NodeList{{node(1, "web1"), node(2, "web2")}});
 
