@@ -15,6 +15,7 @@ namespace {
 /// Why a member may not have this in the log; empty: it may.
 std::string objection_to(const model::Command& command, consensus::NodeId from) {
   if (std::holds_alternative<model::Decide>(command)) return "decision";
+  if (std::holds_alternative<model::PruneRuns>(command)) return "end-of-history";
   if (std::holds_alternative<model::InitCluster>(command)) return "new-cluster";
   if (std::holds_alternative<model::RaiseIncarnation>(command)) return "incarnation";
   if (const auto* reports = std::get_if<model::HostReports>(&command)) {
