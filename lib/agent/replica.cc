@@ -96,6 +96,22 @@ bool Replica::is_alone() const {
   return members.size() == 1 && members.front().id == settings_.self;
 }
 
+std::vector<consensus::Member> Replica::config_members() const {
+  return raft_ ? raft_->config().members : std::vector<consensus::Member>{};
+}
+
+bool Replica::is_idle() const {
+  return !in_flight_ && waiting_.empty() && waiting_for_others_.empty() && placed_.empty();
+}
+
+bool Replica::is_caught_up() const {
+  return raft_ && last_applied_ >= std::min(kept_index_, raft_->last_index());
+}
+
+void Replica::on_pruned(std::function<void(const std::vector<std::int64_t>&)> hear) {
+  on_pruned_ = std::move(hear);
+}
+
 Error Replica::no_leader() const {
   if (!health_) return Error(health_.error()).within("cannot store the change");
   return Error{ErrorCode::kUnavailable,

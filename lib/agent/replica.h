@@ -18,6 +18,7 @@
 
 #include "agent/clock.h"
 #include "agent/link.h"
+#include "agent/log_limits.h"
 #include "agent/replies.h"
 #include "base/result.h"
 #include "consensus/raft.h"
@@ -42,10 +43,10 @@ class Replica {
   [[nodiscard]] Status start(const consensus::Settings& settings, consensus::Stored stored,
                              consensus::Dice& dice, const Now& now);
 
+  void set_limits(const LogLimits& limits) { limits_ = limits; }
+
   /// Who hears of runs whose rows are gone.
-  void on_pruned(std::function<void(const std::vector<std::int64_t>&)> hear) {
-    on_pruned_ = std::move(hear);
-  }
+  void on_pruned(std::function<void(const std::vector<std::int64_t>&)> hear);
 
   void propose(model::Entry entry, Done done, Patience patience = Patience::kForever);
   void journal(store::JournalPut put, Written done);
@@ -89,22 +90,22 @@ class Replica {
 
   [[nodiscard]] const consensus::Raft& raft() const { return *raft_; }
 
+  /// None before start().
+  [[nodiscard]] std::vector<consensus::Member> config_members() const;
+
   [[nodiscard]] bool is_scheduler() const { return raft_->is_scheduler(); }
 
   [[nodiscard]] bool is_alone() const;  ///< The only member of its cluster.
 
-  [[nodiscard]] bool is_idle() const {
-    return !in_flight_ && waiting_.empty() && waiting_for_others_.empty() && placed_.empty();
-  }
+  [[nodiscard]] bool is_idle() const;
 
   [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
 
   [[nodiscard]] const consensus::Settings& settings() const { return settings_; }
 
-  /// The state holds what the log held at the start; before, it may show what is over as claimed.
-  [[nodiscard]] bool is_caught_up() const {
-    return last_applied_ >= std::min(kept_index_, raft_->last_index());
-  }
+  /// The state holds all that the log held at the start: before, it may show what is over as
+  /// claimed.
+  [[nodiscard]] bool is_caught_up() const;
 
   [[nodiscard]] std::int64_t term() const { return raft_->term(); }
 
@@ -198,6 +199,7 @@ class Replica {
   std::function<void(const std::vector<std::int64_t>&)> on_pruned_;
   std::unique_ptr<consensus::Raft> raft_;
   consensus::Settings settings_;
+  LogLimits limits_;
   Now now_;
 
   std::vector<Proposal> waiting_;

@@ -9,14 +9,7 @@ namespace distcron::agent {
 
 namespace {
 
-constexpr std::uint64_t kChunkBytes = 256 * 1024;
-constexpr Seconds kCompactEvery{10};
 constexpr Seconds kServing{60};  // after the last chunk that somebody wanted
-/// The log is cut when it is longer than this, down to kKeepEntries behind the applied index, so
-/// that a member that was away for a while needs no snapshot.
-constexpr std::int64_t kLogBytesMax = 32LL << 20;
-constexpr std::int64_t kLogEntriesMax = 50'000;
-constexpr std::int64_t kKeepEntries = 10'000;
 
 }  // namespace
 
@@ -37,7 +30,7 @@ void Replica::want_chunk(const consensus::ChunkWanted& wanted) {
 void Replica::read_chunk(const Wanted& wanted) {
   const std::uint64_t tag = ++tag_;
   reads_of_snapshot_.emplace(tag, wanted);
-  store_.read_snapshot(snapshot_->index, wanted.offset, kChunkBytes, tag);
+  store_.read_snapshot(snapshot_->index, wanted.offset, limits_.chunk_bytes, tag);
 }
 
 void Replica::on_snapshot_made(const store::SnapshotMade& made) {
@@ -113,12 +106,12 @@ void Replica::on_installed(std::int64_t index) {
 
 void Replica::compact_sometimes() {
   if (is_compacting_ || now_.mono < next_compact_) return;
-  next_compact_ = now_.mono + kCompactEvery;
+  next_compact_ = now_.mono + limits_.look_every;
   const store::LogSize size = store_.log_size();
   const std::int64_t entries = last_applied_ - size.base_index;
-  if (size.bytes <= kLogBytesMax && entries <= kLogEntriesMax) return;
+  if (size.bytes <= limits_.bytes_max && entries <= limits_.entries_max) return;
   const std::int64_t keep =
-      size.bytes > kLogBytesMax ? std::min(entries / 4, kKeepEntries) : kKeepEntries;
+      size.bytes > limits_.bytes_max ? std::min(entries / 4, limits_.keep) : limits_.keep;
   std::int64_t index = last_applied_ - keep;
   // Who takes a snapshot needs the log behind it, or he would be given the next one for ever.
   const bool is_serving = snapshot_ && now_.mono - snapshot_wanted_at_ < kServing;
