@@ -135,7 +135,8 @@ void Host::on_timer(const Now& now) {
     for (model::HostReport& again : std::exchange(retry_reports_, {}))
       report(std::move(again));
   }
-  if (!has_executor()) return;
+  const bool is_hasty = exec_ && mutant("duplicate-is-refusal");
+  if (!has_executor() && !is_hasty) return;
   while (!timers_.empty() && timers_.begin()->first <= now.mono) {
     const process::RunKey key = timers_.begin()->second;
     timers_.erase(timers_.begin());
@@ -199,6 +200,12 @@ void Host::connect(const Now& now) {
 void Host::lose_executor() {
   exec_.reset();
   recovered_ = false;
+  if (!mutant("duplicate-is-refusal")) return;
+  for (auto& [key, task] : tasks_) {
+    if (task.phase != Phase::kSpawning) continue;
+    task.phase = Phase::kArmed;
+    timers_.emplace(task.start.at, key);
+  }
 }
 
 void Host::on_executor(const Now& now) {
@@ -247,6 +254,10 @@ bool Host::handle_extra(const process::ExecEvent& event) {
 
 void Host::handle(const process::ExecEvent& event, const Now& now) {
   if (handle_extra(event)) return;
+  // What is told before the state is known to be complete cannot be compared with it, and must not
+  // be acknowledged: the inventory tells it again.
+  const bool is_early = !inventory_asked_ && std::get_if<process::ExecHello>(&event) == nullptr;
+  if (is_early && !mutant("early-told")) return;
   if (const auto* hello = std::get_if<process::ExecHello>(&event)) {
     hello_ = *hello;
   } else if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
