@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "planner/applier.h"
 
 namespace distcron::planner {
@@ -49,6 +50,19 @@ void Applier::lose_runs_of(std::int64_t node_id, RunState state, Reason reason) 
   }
   for (const std::int64_t id : ids)
     lose(*state_.live(id), state, reason);
+}
+
+/// What waits for another attempt on this host only.
+void Applier::strand_runs_of(std::int64_t node_id) {
+  if (mutant("stranded-waits")) return;
+  std::vector<std::int64_t> ids;
+  for (const auto& [id, live] : state_.runs) {
+    const model::Run& run = live.run;
+    const bool is_bound = run.shards > 0 || run.trigger == model::Trigger::kReboot;
+    if (run.node_id == node_id && is_bound && run.state == RunState::kQueued) ids.push_back(id);
+  }
+  for (const std::int64_t id : ids)
+    lose(*state_.live(id), RunState::kLost, Reason::kHostRemoved);
 }
 
 void Applier::hold_place(const model::Run& run) {
@@ -111,6 +125,7 @@ void Applier::bury(Node& node, bool leaves) {
   node.config_labels.clear();
   put_node(node);
   release_holds_of(node.id);
+  strand_runs_of(node.id);
   event(leaves ? "node.left" : "node.removed", node.name, "id " + std::to_string(node.id));
 }
 
