@@ -170,7 +170,7 @@ consensus::NodeId preferred_scheduler(const MembershipFacts& facts, Micros heart
     if (member.id == facts.self) self = &member;
   }
   const bool is_unfit = self == nullptr || self->is_draining || !self->is_eligible ||
-                        self->is_witness || !self->is_clock_good;
+                        self->is_witness || self->is_standby || !self->is_clock_good;
   const MemberFacts* best = nullptr;
   for (const MemberFacts& member : facts.members) {
     const bool votes = std::any_of(facts.config.members.begin(), facts.config.members.end(),
@@ -178,9 +178,9 @@ consensus::NodeId preferred_scheduler(const MembershipFacts& facts, Micros heart
                                      return one.id == member.id && one.kind == MemberKind::kVoter;
                                    });
     const bool is_fit = votes && member.id != facts.self && member.is_eligible &&
-                        !member.is_draining && !member.is_witness && member.is_alive &&
-                        member.is_clock_good && member.silent_for <= 3 * heartbeat &&
-                        member.lag <= kCaughtUp;
+                        !member.is_draining && !member.is_witness && !member.is_standby &&
+                        member.is_alive && member.is_clock_good &&
+                        member.silent_for <= 3 * heartbeat && member.lag <= kCaughtUp;
     if (!is_fit) continue;
     if (!is_unfit && (order_of(member) > order_of(*self) || member.alive_for < member.hold)) {
       continue;

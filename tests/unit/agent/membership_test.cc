@@ -171,6 +171,19 @@ TEST_SUITE("membership") {
     CHECK(preferred_scheduler(facts, kHeartbeat) == 2);
   }
 
+  TEST_CASE(
+      "a scheduler that shall be a standby hands the role to one that shall not, and its vote "
+      "goes") {
+    MembershipFacts facts = fleet(4, 4);
+    facts.members[0].is_standby = true;
+    facts.members[1].is_standby = true;
+    facts.members[2].alive_for = Micros(0);
+    CHECK(preferred_scheduler(facts, kHeartbeat) == 3);
+    facts.self = 3;
+    CHECK(text(facts) == "demote 2");
+    CHECK(preferred_scheduler(facts, kHeartbeat) == 0);
+  }
+
   TEST_CASE("a witness gets a vote only where those that may lead are a quorum alone") {
     MembershipFacts two = fleet(2, 1);
     two.members[1].is_witness = true;
