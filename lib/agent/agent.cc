@@ -14,6 +14,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "agent/log_members.h"
 #include "agent/mesh_addresses.h"
 #include "agent/sockets.h"
 #include "base/hash.h"
@@ -121,10 +122,11 @@ Status Agent::open_store(const std::string& boot_id) {
   DC_TRY(store::Loaded loaded, store_->load());
   for (planner::Job& job : loaded.jobs)
     DC_CHECK_OK(state_.load_job(std::move(job)));
+  std::vector<model::Node> members = members_of_log(loaded);
   load_state(loaded);
   if (loaded.is_restored) restore_identity(known);
   DC_CHECK_OK(open_identity(std::move(known)));
-  DC_CHECK_OK(open_mesh());
+  DC_CHECK_OK(open_mesh(std::move(members)));
   store_->start();
   DC_CHECK_OK(open_replica(loaded));
 
@@ -159,7 +161,7 @@ void Agent::retune(const Tunables& tunables) {
   outbox_->set_sendmail(tunables.sendmail);
 }
 
-Status Agent::open_mesh() {
+Status Agent::open_mesh(std::vector<model::Node> members) {
   mesh::MeshOptions options;
   options.keys = options_.keys.mesh;
   options.node_id = identity_.node_id;
@@ -195,6 +197,7 @@ Status Agent::open_mesh() {
   facts.dead_after = options_.dead_after;
   facts.addresses = mesh_addresses(mesh_->endpoints(), advertised());
   facts.first_members = identity_.members;
+  facts.log_members = std::move(members);
   fleet_ = std::make_unique<Fleet>(std::move(facts), state_, *mesh_);
   return {};
 }

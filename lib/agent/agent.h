@@ -139,7 +139,7 @@ class Agent {
   [[nodiscard]] Status make_timers();
   void restore_identity(std::optional<Identity>& known);
   [[nodiscard]] Status open_identity(std::optional<Identity> known);
-  [[nodiscard]] Status open_mesh();
+  [[nodiscard]] Status open_mesh(std::vector<model::Node> members);
   [[nodiscard]] Status open_replica(store::Loaded& loaded);
   void load_state(store::Loaded& loaded);
   void introduce();
@@ -176,6 +176,7 @@ class Agent {
   void on_signals();
   void on_role();
   void tell_scheduler();
+  void leave();
   [[nodiscard]] bool schedules() const;
   void on_order(const planner::Order& order);
   void log_output(process::RunKey key, const std::string& job);
@@ -226,6 +227,7 @@ class Agent {
   MonoTime next_status_{};
   bool is_ready_ = false;
   bool is_introduced_ = false;
+  bool is_leaving_ = false;  ///< No member any more.
   bool stops_ = false;
   bool restarts_ = false;  ///< Once this turn is over.
   bool may_lead_ = true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
@@ -15,6 +16,7 @@ constexpr int kMessagesPerTurn = 1'000;
 constexpr Micros kJoinWait{10'000'000};
 constexpr Micros kTokenGrace{30'000'000};
 constexpr std::size_t kAddressesMax = 16;  // of one member
+constexpr Micros kMembersWait{3'000'000};
 
 constexpr Micros kEarlyMax{50'000};        // a doubtful clock makes starts at most so early
 constexpr Micros kDoubtMax{1'000'000};     // a host whose clock is known less well gets no permit
@@ -182,6 +184,12 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
     case wire::PeerAsk::kMoved:
       note_moved(from, request.bytes);
       return;
+    case wire::PeerAsk::kMembers: {
+      wire::JoinReply members;
+      members.members = state_.nodes();
+      answer_bytes(wire::encode(members));
+      return;
+    }
   }
   wire::PeerReply out;
   put_error(out, Error{ErrorCode::kInvalid, "this member does not know what it is asked for", 0,
@@ -247,6 +255,16 @@ void Fleet::refresh_peers() {
   };
   for (const model::Node& node : state_.nodes())
     add(node);
+  // Whose vote still counts is needed to drop it.
+  for (const consensus::Member& member : replica_->config_members()) {
+    if (const model::Node* node = state_.find_node(member.id)) add(*node);
+  }
+  if (!replica_->is_caught_up() && !mutant("log-members-ignored")) {
+    for (const model::Node& node : facts_.log_members)
+      add(node);
+  }
+  for (const model::Node& node : told_members_)
+    add(node);
   // Until the log has told who is a member, those that the join named are.
   if (state_.find_node(facts_.self) == nullptr) {
     for (const model::Node& node : facts_.first_members)
@@ -298,6 +316,31 @@ void Fleet::tell_moved() {
   request.bytes = wire::encode(moved);
   for (const mesh::Peer& peer : peers_)
     ask(peer.node_id, request, Call{});
+}
+
+/// Who was away while others joined does not know them, and lets none of them speak: if one of them
+/// leads, it never hears of a leader. Any member that it knows can tell.
+void Fleet::ask_for_members() {
+  const consensus::NodeId leader = replica_->raft().leader();
+  const model::Node* known = state_.find_node(leader);
+  if (known != nullptr && model::is_member(*known) && replica_->raft().has_quorum()) {
+    told_members_.clear();
+  }
+  if (leader != 0 || mutant("members-not-asked")) return;
+  wire::PeerRequest request;
+  request.ask = static_cast<std::int32_t>(wire::PeerAsk::kMembers);
+  for (const mesh::Peer& peer : peers_) {
+    Call call;
+    call.give_up = now_.mono + kMembersWait;
+    call.done = [this](const Result<std::string>& answer) {
+      const auto reply = answer ? wire::decode<wire::JoinReply>(*answer)
+                                : Result<wire::JoinReply>(fail(answer.error()));
+      if (!reply || replica_->raft().leader() != 0) return;
+      told_members_ = reply->members;
+      refresh_peers();
+    };
+    ask(peer.node_id, request, std::move(call));
+  }
 }
 
 std::optional<mesh::PeerState> Fleet::peer_state(consensus::NodeId id) const {

@@ -35,6 +35,8 @@ struct FleetFacts {
   model::TextList addresses;  ///< Where the others reach this agent.
   /// Members known before the state has told any: of who has just joined.
   std::vector<model::Node> first_members;
+  /// Members that the log names, while the state is behind it: members_of_log().
+  std::vector<model::Node> log_members;
 };
 
 class Fleet final : public Link {
@@ -85,6 +87,10 @@ class Fleet final : public Link {
 
   /// The state's members may have changed.
   void refresh_peers();
+
+  /// Of an agent that is no member any more: the others do not need its vote, or have long done
+  /// without it.
+  [[nodiscard]] bool may_stop();
 
   /// What the planner may count on. Only where the scheduler is.
   [[nodiscard]] std::vector<planner::HostSituation> situations(const Now& now) const;
@@ -155,6 +161,7 @@ class Fleet final : public Link {
   [[nodiscard]] std::optional<planner::HostPermit> permit_of(const Seen& seen,
                                                              const Now& now) const;
   void tell_moved();
+  void ask_for_members();
   void watch_leader();
   void watch_hosts();
   void lead();
@@ -183,12 +190,15 @@ class Fleet final : public Link {
   std::map<consensus::NodeId, std::vector<MonoTime>> losses_;  ///< Of the role, not handed over.
   MonoTime leads_since_{};
   bool leads_ = false;
+  std::optional<MonoTime> leaving_since_;
+  std::optional<MonoTime> cut_off_since_;  ///< While it is leaving.
   MonoTime last_swap_{};
   MonoTime next_transfer_{};
   consensus::NodeId handed_to_ = 0;
   Micros back_off_{60'000'000};
   std::vector<planner::HostSituation> last_situations_;
   bool hosts_changed_ = false;
+  std::vector<model::Node> told_members_;  ///< By others, while no leader is heard.
   std::vector<mesh::Peer> peers_;
   std::map<consensus::NodeId, model::TextList> moved_;  ///< Addresses that the state has not yet.
   std::vector<std::string> guests_;                     ///< Tokens of the state.

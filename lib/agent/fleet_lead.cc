@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "agent/fleet.h"
+#include "base/mutant.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
@@ -24,6 +25,10 @@ constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more sha
 constexpr Micros kHostClockMax{2'000'000};
 constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
 constexpr Micros kEchoWait{5'000'000};
+/// A voter that left waits so long for the others to drop it from the log's members, and so long
+/// for a leader: whom the others have dropped hears of none.
+constexpr Seconds kDropWait{60};
+constexpr Seconds kLeaderWait{5};
 
 Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
@@ -53,6 +58,7 @@ void Fleet::on_timer(const Now& now) {
   refresh_peers();  // tokens run out
   report();
   tell_moved();
+  ask_for_members();
   watch_hosts();
   if (replica_->is_scheduler()) lead();
 }
@@ -218,6 +224,24 @@ void Fleet::lead() {
   handed_to_ = better;
   next_transfer_ = now_.mono + kTransferPause;
   replica_->transfer(better);
+}
+
+/// The row of a member goes before its vote. If it stopped in between, the rest of two would be no
+/// majority of two, and could not even drop it.
+bool Fleet::may_stop() {
+  const consensus::Raft& raft = replica_->raft();
+  const bool leads = raft.role() == consensus::Role::kLeader;
+  const auto& members = raft.config().members;
+  const bool votes = std::any_of(members.begin(), members.end(), [this](const auto& member) {
+    return member.id == facts_.self && member.kind != consensus::MemberKind::kLearner;
+  });
+  const bool is_counted = votes || (leads && raft.is_config_pending());
+  if (!is_counted || replica_->is_alone() || mutant("leaves-at-once")) return true;
+  if (!leaving_since_) leaving_since_ = now_.mono;
+  if (raft.has_quorum()) cut_off_since_.reset();
+  if (!raft.has_quorum() && !cut_off_since_) cut_off_since_ = now_.mono;
+  return now_.mono - *leaving_since_ >= kDropWait ||
+         (cut_off_since_ && now_.mono - *cut_off_since_ >= kLeaderWait);
 }
 
 void Fleet::step_down(consensus::NodeId to) {

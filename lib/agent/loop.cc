@@ -113,6 +113,7 @@ void Agent::turn() {
   if (fleet_->take_hosts_changed()) scheduler_->wake();
   if (const auto decided = state_.decided_at()) clock_guard_.on_decided(*decided, now_);
   on_role();
+  leave();
   host_->on_executor(now_);
   on_control();
   sockets_->login->poll();
@@ -260,7 +261,7 @@ void Agent::stop_for(const Error& error) {
 }
 
 bool Agent::schedules() const {
-  return is_introduced_ && !identity_.is_forced && log_->is_scheduler();
+  return is_introduced_ && !is_leaving_ && !identity_.is_forced && log_->is_scheduler();
 }
 
 void Agent::tell_scheduler() {
@@ -286,23 +287,27 @@ void Agent::on_role() {
   fleet_->refresh_peers();
   if (log_->is_scheduler()) scheduler_->wake();
   const model::Node* self = state_.find_node(identity_.node_id);
-  if (self != nullptr && !model::is_member(*self)) {
-    if (self->state == model::NodeState::kLeft) {
-      if (!stops_)
-        log_info("agent", "stops: this host has left the cluster; to join again, empty " +
-                              options_.layout.storage_dir + " and use a new token");
-      stops_ = true;
-    } else {
-      stop_for(Error{ErrorCode::kDenied,
-                     "this host was removed from the cluster; its jobs that run go on", 0,
-                     "to join again, empty " + options_.layout.storage_dir +
-                         " and use a new token: distcronctl node join-token"});
-    }
-  }
+  if (self != nullptr && !model::is_member(*self)) is_leaving_ = true;
   const bool may_lead = self == nullptr || self->eligible;
   if (may_lead != may_lead_) {
     may_lead_ = may_lead;
     log_->set_may_lead(may_lead);
+  }
+}
+
+/// It is no member any more: it starts and decides nothing, and stops when its vote is not needed.
+void Agent::leave() {
+  if (!is_leaving_ || stops_ || refusal_ || !fleet_->may_stop()) return;
+  const model::Node* self = state_.find_node(identity_.node_id);
+  if (self != nullptr && self->state == model::NodeState::kLeft) {
+    log_info("agent", "stops: this host has left the cluster; to join again, empty " +
+                          options_.layout.storage_dir + " and use a new token");
+    stops_ = true;
+  } else {
+    stop_for(Error{ErrorCode::kDenied,
+                   "this host was removed from the cluster; its jobs that run go on", 0,
+                   "to join again, empty " + options_.layout.storage_dir +
+                       " and use a new token: distcronctl node join-token"});
   }
 }
 

@@ -22,6 +22,8 @@ enum class PeerAsk : std::int32_t {
                  ///< `public_key` names the token that was shown.
   kMoved = 5,    ///< The sender has other addresses than the state says: `bytes` is a model::Node
                  ///< with them. It may be that nobody can tell it who leads before that is known.
+  kMembers = 6,  ///< Who the members are: the sender hears of no leader and may not know that one.
+                 ///< Answered with a JoinReply that has `members` only.
 };
 
 struct PeerRequest {

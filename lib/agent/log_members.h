@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who the members are as the whole of a stored log says, applied or not. After a crash of the host
+// the state may be behind the log, and cannot get on before the others are heard, of whom it may
+// not know yet. Pure.
+#pragma once
+
+#include <vector>
+
+#include "model/fleet.h"
+#include "store/completion.h"
+
+namespace distcron::agent {
+
+/// Empty when everything in the log is applied. Entries that are not committed count too: nobody
+/// is believed more for it than that he may speak.
+[[nodiscard]] std::vector<model::Node> members_of_log(const store::Loaded& loaded);
+
+}  // namespace distcron::agent
