@@ -124,7 +124,10 @@ MonoTime Host::start_limit(MonoTime start_at) const {
 
 void Host::accept(const planner::ClaimOrder& order, const Now& now) {
   const process::RunKey key{order.run.run_id, order.run.attempt};
-  if (tasks_.contains(key) || journal_.contains(key)) return;
+  const auto note = journal_.find(key);
+  const bool forgets = note != journal_.end() && mutant("tombstone-forgotten") &&
+                       note->second.kind == store::JournalKind::kTombstone;
+  if (tasks_.contains(key) || (note != journal_.end() && !forgets)) return;
   if (const std::optional<Start> start = resolve(order, now)) {
     if (start->is_permitted) skew_ = start->skew;
     accept(order.run, *start, now);

@@ -164,8 +164,13 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   }
   const auto note = journal_.find(key);
   const bool noted = note != journal_.end();
-  if (noted && note->second.kind == store::JournalKind::kTombstone &&
-      !mutant("tombstone-forgotten")) {
+  if (noted && note->second.kind == store::JournalKind::kTombstone) {
+    if (mutant("tombstone-forgotten")) {
+      journal_.erase(key);
+      const Start at_once{now.mono, now.mono + Seconds(2), true, now.wall, Micros(0)};
+      accept(run, at_once, now);
+      return;
+    }
     // The reason of the revocation is in the row; without one the host itself refused the start.
     const bool revoked = run.reason != model::Reason::kNone;
     tombstone(key, revoked ? run.reason : model::Reason::kHostCrash, {});

@@ -18,7 +18,7 @@ class FleetExecPort final : public process::ExecPort {
 
   ~FleetExecPort() override {
     line_->is_agent_gone = true;
-    line_->loses_rest = draw_chance(exec_.rng_, 50);
+    line_->loses_rest = draw_chance(exec_.rng_, 50) && !line_->is_kept;
   }
 
   FleetExecPort(const FleetExecPort&) = delete;
@@ -32,6 +32,11 @@ class FleetExecPort final : public process::ExecPort {
     // The executor does nothing else until it has forked and released.
     FleetTime busy = draw_between(exec_.rng_, 0, 20 * kMs);
     if (draw_chance(exec_.rng_, 4)) busy += draw_between(exec_.rng_, 0, 400 * kMs);
+    if (exec_.stall_ > 0) {
+      busy += std::exchange(exec_.stall_, 0);
+      line_->is_kept = true;
+      exec_.hooks_.on_stall();
+    }
     line_->arrives_at = std::max(line_->arrives_at, exec_.agenda_.now()) + busy;
     return post([exec = &exec_, plan] { exec->spawn(plan); });
   }
@@ -176,8 +181,17 @@ void FleetExec::boot(std::int64_t number) {
 
 Result<std::unique_ptr<process::ExecPort>> FleetExec::connect() {
   if (!is_up_) return fail(ErrorCode::kUnavailable, "the simulated executor is not there");
-  if (line_) line_->is_open = false;
-  line_ = std::make_shared<Line>();
+  const std::shared_ptr<Line> old = std::exchange(line_, std::make_shared<Line>());
+  if (old) old->is_open = false;
+  if (old && old->arrives_at > agenda_.now()) {
+    // Either it has read what the agent sent last, and does that first, or it never will.
+    if (draw_chance(rng_, 50)) {
+      line_->arrives_at = old->arrives_at;
+      line_->answered_at = old->arrives_at;
+    } else {
+      old->loses_rest = true;
+    }
+  }
   process::ExecHello hello;
   hello.version = process::kExecVersion;
   hello.exec_pid = 2;
@@ -257,6 +271,7 @@ void FleetExec::spawn(const process::SpawnPlan& plan) {
   hooks_.on_start(process);
   FleetTime span = draw_between(rng_, 1 * kMs, habits.run_max);
   if (draw_chance(rng_, habits.long_percent)) span *= 5;
+  if (next_span_ > 0) span = std::exchange(next_span_, 0);
   const bool is_good = !draw_chance(rng_, habits.fail_percent);
   const int exit_code = is_good ? 0 : static_cast<int>(draw_between(rng_, 1, 3));
   const FleetTime timeout = plan.timeout_ms * kMs;

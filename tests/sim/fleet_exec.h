@@ -47,6 +47,7 @@ class FleetExec {
     std::function<void()> wake;  ///< Events wait for the agent.
     std::function<void(const FleetProcess&)> on_start;
     std::function<void(const FleetProcess&)> on_end;
+    std::function<void()> on_stall;  ///< See stall_next_spawn().
   };
 
   FleetExec(Agenda& agenda, std::int64_t host, std::uint64_t seed, Hooks hooks)
@@ -59,6 +60,12 @@ class FleetExec {
   /// The host dies with all that runs on it.
   void lose_power();
   void boot(std::int64_t number);
+
+  /// Between the agent's next order to start something and the start lie `span` more.
+  void stall_next_spawn(FleetTime span) { stall_ = span; }
+
+  /// The next process lives for `span`.
+  void prolong_next(FleetTime span) { next_span_ = span; }
 
   [[nodiscard]] Result<std::unique_ptr<process::ExecPort>> connect();
   [[nodiscard]] std::unique_ptr<const process::RunFiles> files();
@@ -74,6 +81,7 @@ class FleetExec {
   struct Line {
     bool is_open = true;  ///< On the executor's side.
     bool is_agent_gone = false;
+    bool is_kept = false;       ///< All of it gets out.
     bool loses_rest = false;    ///< What the agent sent last did not get out.
     FleetTime arrives_at = 0;   ///< Of the last message towards the executor.
     FleetTime answered_at = 0;  ///< ... and towards the agent.
@@ -111,6 +119,8 @@ class FleetExec {
   Hooks hooks_;
   std::int64_t boot_ = 0;
   bool is_up_ = false;
+  FleetTime stall_ = 0;
+  FleetTime next_span_ = 0;
   std::uint64_t life_ = 0;  ///< Another number after each crash of executor or host.
   std::shared_ptr<Line> line_;
   std::map<process::RunKey, Attempt> attempts_;  ///< Of this boot.

@@ -18,6 +18,15 @@ std::string text_of(process::RunKey key) {
   return std::to_string(key.run_id) + "." + std::to_string(key.attempt);
 }
 
+/// Of "run 7".
+std::int64_t run_id_of(const std::string& text) {
+  std::istringstream words(text);
+  std::string word;
+  std::int64_t id = 0;
+  words >> word >> id;
+  return id;
+}
+
 /// What an entry changed, as far as it is to be the same everywhere.
 std::string text_of(const planner::Changes& changes) {
   std::string text = std::to_string(changes.next_run_id) + " " + changes.request_id;
@@ -82,6 +91,7 @@ void FleetJudge::on_changes(std::int64_t node, const planner::Changes& changes,
   std::string text = text_of(changes);
   const auto place = static_cast<std::size_t>(changes.index - 1);
   if (changes.index % kDumpEvery == 0) compare(node, changes.index, state);
+  take_nodes(node, changes);
   if (place < log_.size()) {
     if (log_[place] != text) {
       fail("applied_differs", "node " + std::to_string(node) + " applied entry " +
@@ -99,6 +109,15 @@ void FleetJudge::on_changes(std::int64_t node, const planner::Changes& changes,
   if (!changes.request_id.empty()) requests_.insert(changes.request_id);
   take_jobs(changes);
   take_rows(changes);
+}
+
+void FleetJudge::on_installed(std::int64_t node, std::int64_t index, const planner::State& state) {
+  ++installs_;
+  if (index > applied_max()) {
+    return fail("applied_gap", "node " + std::to_string(node) + " has a snapshot of entry " +
+                                   std::to_string(index) + ", of which nobody knows");
+  }
+  compare(node, index, state);
 }
 
 void FleetJudge::compare(std::int64_t node, std::int64_t applied, const planner::State& state) {
@@ -130,11 +149,34 @@ void FleetJudge::take_jobs(const planner::Changes& changes) {
   }
 }
 
+void FleetJudge::take_nodes(std::int64_t node, const planner::Changes& changes) {
+  for (const planner::Node& row : changes.nodes) {
+    if (model::is_member(row)) continue;
+    removed_.insert(row.id);
+    if (row.id == node) knows_.emplace(node, agenda_.now());
+  }
+}
+
 void FleetJudge::take_rows(const planner::Changes& changes) {
+  for (const planner::Changes::Event& event : changes.events) {
+    if (event.type == "lock.released") released_.insert(run_id_of(event.text));
+  }
   for (const model::Run& run : changes.ended_attempts)
-    ended_.emplace(RunKey{run.run_id, run.attempt}, run.state);
+    take_ended(run);
   for (const model::Run& run : changes.runs)
     take_row(run);
+}
+
+/// An attempt that is over while its run goes on.
+void FleetJudge::take_ended(const model::Run& run) {
+  const RunKey key{run.run_id, run.attempt};
+  ended_.emplace(key, run.state);
+  const bool may_have_run =
+      model::has_run(run.state) || run.state == RunState::kUnknown || run.state == RunState::kLost;
+  const auto found = starts_.find(key);
+  if (may_have_run || found == starts_.end()) return;
+  fail("ran_unsaid", "attempt " + text_of(key) + " of " + run.job + " is " + outcome_text(run) +
+                         " but started on host " + std::to_string(found->second.process.host));
 }
 
 void FleetJudge::take_row(const model::Run& run) {
@@ -151,6 +193,10 @@ void FleetJudge::take_row(const model::Run& run) {
     fail("slot_twice", name + " has the slot of run " + std::to_string(slot->second));
   }
   if (run.state == RunState::kDispatched) {
+    if (removed_.contains(run.node_id)) {
+      fail("claim_removed", name + " is given to host " + std::to_string(run.node_id) +
+                                ", which is no member any more");
+    }
     const auto [claim, is_first] = claims_.emplace(key, run.node_id);
     if (!is_first && claim->second != run.node_id) {
       fail("attempt_moved", "attempt " + text_of(key) + " went from host " +
@@ -179,6 +225,11 @@ void FleetJudge::check_final(const model::Run& run) {
     }
     return;
   }
+  const auto first = starts_.lower_bound(RunKey{run.run_id, 0});
+  if (run.starts == 0 && first != starts_.end() && first->first.run_id == run.run_id) {
+    return fail("ran_unsaid", name + " but attempt " + text_of(first->first) + " started on host " +
+                                  std::to_string(first->second.process.host));
+  }
   if (found == starts_.end()) {
     // Killed while it waited for a retry, perhaps of an attempt of which nobody knows.
     const auto last = ended_.find(key);
@@ -192,9 +243,6 @@ void FleetJudge::check_final(const model::Run& run) {
   // Of an attempt that was committed as unknown another may follow that never starts.
   const RunState before = ended_.at(key);
   const bool is_doubtful = before == RunState::kUnknown || before == RunState::kLost;
-  if (run.starts == 0 && !is_doubtful) {
-    return fail("ran_unsaid", name + " but started on host " + std::to_string(truth.host));
-  }
   if (!model::has_run(run.state) || is_doubtful) return;  // it waited for another attempt
   if (!truth.ended_at) return fail("ended_early", name + " but its process lives");
   if (!truth.record) return fail("end_invented", name + " but nobody knows its end");
@@ -232,6 +280,9 @@ void FleetJudge::on_acked(const std::string& request_id, bool is_good) {
 }
 
 void FleetJudge::on_scheduler(std::int64_t node, std::int64_t term) {
+  if (knows_.contains(node)) {
+    fail("removed_schedules", "node " + std::to_string(node) + " knows that it is no member");
+  }
   const auto [known, is_new] = schedulers_.emplace(term, node);
   if (!is_new && known->second != node) {
     fail("two_schedulers", "nodes " + std::to_string(known->second) + " and " +

@@ -31,9 +31,14 @@ class FleetJudge {
  public:
   explicit FleetJudge(Agenda& agenda) : agenda_(agenda) {}
 
+  /// Nobody ever applies the first `index` entries.
+  void begin_after(std::int64_t index) { log_.resize(static_cast<std::size_t>(index)); }
+
   // What happens.
   void on_changes(std::int64_t node, const planner::Changes& changes, const planner::State& state);
   void on_durable(std::int64_t node, const store::DurableBatch& batch, Micros wall_ahead);
+  /// The state of another member, up to entry `index`, has taken the place of the node's own.
+  void on_installed(std::int64_t node, std::int64_t index, const planner::State& state);
   /// `mono`: the host's boottime.
   void on_start(const FleetProcess& process, MonoTime mono);
   void on_end(const FleetProcess& process);
@@ -48,6 +53,8 @@ class FleetJudge {
   /// clock, which all members agree on again) must be accounted for. `guard`: how far from an edit
   /// a slot is due for sure.
   void close(WallTime settled, Micros guard);
+  /// At the end: the runs whose places `node` still keeps, with their attempts.
+  void check_holds(std::int64_t node, const std::map<std::int64_t, std::int32_t>& holds);
   /// All members have applied the same entries: so they hold the same state.
   void compare(std::int64_t node, std::int64_t applied, const planner::State& state);
 
@@ -58,6 +65,10 @@ class FleetJudge {
   [[nodiscard]] std::int64_t starts() const { return static_cast<std::int64_t>(starts_.size()); }
 
   [[nodiscard]] std::int64_t slots_checked() const { return slots_checked_; }
+
+  [[nodiscard]] std::int64_t terms() const { return static_cast<std::int64_t>(schedulers_.size()); }
+
+  [[nodiscard]] std::int64_t installs() const { return installs_; }
 
   [[nodiscard]] std::int64_t acked() const { return acked_; }
 
@@ -101,7 +112,9 @@ class FleetJudge {
 
   void check_time(const std::string& name, const Accepted& accepted, const model::Run& run,
                   MonoTime mono);
+  void take_nodes(std::int64_t node, const planner::Changes& changes);
   void take_rows(const planner::Changes& changes);
+  void take_ended(const model::Run& run);
   void take_row(const model::Run& run);
   void take_jobs(const planner::Changes& changes);
   void check_final(const model::Run& run);
@@ -121,7 +134,10 @@ class FleetJudge {
   std::map<RunKey, std::int64_t> claims_;    ///< Host of each attempt.
   std::map<RunKey, model::RunState> ended_;  ///< Attempts that are over, by what was committed.
   std::map<std::uint64_t, std::vector<Era>> jobs_;
-  std::set<std::string> requests_;  ///< Ids of the entries that were applied.
+  std::set<std::string> requests_;           ///< Ids of the entries that were applied.
+  std::set<std::int64_t> removed_;           ///< Hosts that are no members any more,
+  std::map<std::int64_t, FleetTime> knows_;  ///< ... and since when they know.
+  std::set<std::int64_t> released_;          ///< Runs whose places people gave away.
 
   std::map<RunKey, Start> starts_;
   std::map<RunKey, Start*> live_;
@@ -133,6 +149,7 @@ class FleetJudge {
   bool trusts_clocks_ = false;
   std::int64_t slots_checked_ = 0;
   std::int64_t acked_ = 0;
+  std::int64_t installs_ = 0;
 };
 
 /// "ok", "missed(too_late)" ...

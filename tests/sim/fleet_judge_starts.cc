@@ -14,10 +14,14 @@ namespace {
 /// Latest start after the claim's instant: the wait for the wall clock, the slack, the herd's
 /// stretch of a host with some dozens of runs, and what lies between the last look and the exec.
 constexpr Micros kLatestStart{6'000'000};
+/// What was on its way to the executor when its host heard that it was removed.
+constexpr FleetTime kLastOrders = 4 * kSecond;
 /// Between the last look at the clock and the exec.
 constexpr Micros kLastLook{100'000};
 /// The wait for the wall clock, and the slack after it.
 constexpr Micros kWallWait{3'000'000};
+/// From an end until all know of it, when all is well.
+constexpr FleetTime kReported = 15 * kSecond;
 /// Clocks that run a little wrong, and the way of a permit to the scheduler.
 constexpr Micros kClockError{300'000};
 
@@ -34,6 +38,10 @@ void FleetJudge::on_start(const FleetProcess& process, MonoTime mono) {
   const auto claim = claims_.find(process.key);
   if (row == rows_.end() || claim == claims_.end() || claim->second != process.host) {
     return fail("start_unclaimed", name + " started without a committed claim");
+  }
+  const auto knows = knows_.find(process.host);
+  if (knows != knows_.end() && agenda_.now() > knows->second + kLastOrders) {
+    return fail("start_removed", name + " started, but the host knows that it is no member");
   }
   const model::Run& run = row->second;
   Start start{process, run.job_uid, slot_of(run)};
@@ -91,7 +99,9 @@ void FleetJudge::check_time(const std::string& name, const Accepted& accepted,
 /// least once: again only after a committed end or loss.
 void FleetJudge::check_slot(const model::Run& run, const Start& start) {
   const model::JobSpec* spec = spec_of(run.job_uid);
-  if (spec == nullptr) return;
+  if (spec == nullptr || released_.contains(run.run_id)) return;
+  // It was accepted before; what was lost with its host may have got another attempt by now.
+  if (removed_.contains(start.process.host)) return;
   const bool is_once = spec->guarantee == model::Guarantee::kAtMostOnce;
   std::int64_t earlier = 0;
   for (const auto& [key, other] : starts_) {
@@ -115,13 +125,15 @@ void FleetJudge::check_slot(const model::Run& run, const Start& start) {
 void FleetJudge::check_overlap(const model::Run& run, const model::JobSpec& spec,
                                const Start& start) {
   if (spec.concurrency == model::Concurrency::kAllow || run.force) return;
+  if (removed_.contains(start.process.host)) return;
   for (const auto& [key, other] : live_) {
     if (other->job_uid != start.job_uid) continue;
     const model::Run& row = rows_.at(key.run_id);
     const bool is_shard = row.shards > 0 && run.shards > 0 &&
                           row.scheduled_at == run.scheduled_at && row.origin == run.origin &&
                           key.run_id != run.run_id;
-    if (is_shard || row.force) continue;
+    if (removed_.contains(other->process.host)) continue;  // given up by people
+    if (is_shard || row.force || released_.contains(key.run_id)) continue;
     // Whoever repeats may meet what it gave up.
     const bool may_repeat = spec.guarantee == model::Guarantee::kAtLeastOnce;
     const auto ended = ended_.find(key);
@@ -149,6 +161,23 @@ void FleetJudge::close(WallTime settled, Micros guard) {
   }
   for (const auto& [uid, eras] : jobs_)
     check_job(uid, eras, settled, guard);
+}
+
+/// A place is kept for what may be alive, no longer.
+void FleetJudge::check_holds(std::int64_t node, const std::map<std::int64_t, std::int32_t>& holds) {
+  for (const auto& [run_id, attempt] : holds) {
+    bool is_alive = false;
+    for (auto at = starts_.lower_bound(RunKey{run_id, 0});
+         at != starts_.end() && at->first.run_id == run_id; ++at) {
+      const FleetProcess& process = at->second.process;
+      const FleetTime end = process.ended_at.value_or(agenda_.now());
+      is_alive = is_alive || end + kReported > agenda_.now();
+    }
+    if (is_alive) continue;
+    fail("place_kept", "run " + std::to_string(run_id) + " keeps its place on host " +
+                           std::to_string(node) + ", where attempt " + std::to_string(attempt) +
+                           " is not alive");
+  }
 }
 
 /// The schedules of this world fall on the multiples of their period, counted from 1970.

@@ -27,6 +27,10 @@ void add(Totals& totals, const FleetOutcome& outcome) {
   totals.sum.slots += outcome.slots;
   totals.sum.acked += outcome.acked;
   totals.sum.entries += outcome.entries;
+  totals.sum.installs += outcome.installs;
+  totals.sum.terms += outcome.terms;
+  totals.sum.members += outcome.members;
+  totals.sum.unhealable += outcome.unhealable;
   totals.sum.steps += outcome.steps;
   totals.sum.ended_at += outcome.ended_at;
   for (const auto& [name, count] : outcome.outcomes)
@@ -87,7 +91,9 @@ int run_fleet(const FleetArguments& arguments) {
   const double seconds = run_pool(
       {arguments.first, arguments.seeds, arguments.jobs},
       [&](std::uint64_t seed) {
-        FleetPlan plan = draw_fleet_plan(seed, arguments.seconds);
+        FleetPlan plan = arguments.hosts > 0
+                             ? draw_large_plan(seed, arguments.seconds, arguments.hosts)
+                             : draw_fleet_plan(seed, arguments.seconds);
         FleetOutcome outcome = run_plan(plan, arguments.traces);
         return std::pair(std::move(plan), std::move(outcome));
       },
@@ -103,11 +109,14 @@ int run_fleet(const FleetArguments& arguments) {
   }
   std::printf(
       "distcron-sim: fleet seeds=%lld first=%lld violations=%lld starts=%lld slots=%lld "
-      "acked=%lld entries=%lld events=%lld simulated_s=%lld wall_s=%.1f hash=%016llx\n",
+      "acked=%lld entries=%lld members=%lld terms=%lld installs=%lld unhealable=%lld events=%lld "
+      "simulated_s=%lld wall_s=%.1f hash=%016llx\n",
       static_cast<long long>(totals.seeds), static_cast<long long>(arguments.first),
       static_cast<long long>(totals.violations), static_cast<long long>(totals.sum.starts),
       static_cast<long long>(totals.sum.slots), static_cast<long long>(totals.sum.acked),
-      static_cast<long long>(totals.sum.entries), static_cast<long long>(totals.sum.steps),
+      static_cast<long long>(totals.sum.entries), static_cast<long long>(totals.sum.members),
+      static_cast<long long>(totals.sum.terms), static_cast<long long>(totals.sum.installs),
+      static_cast<long long>(totals.sum.unhealable), static_cast<long long>(totals.sum.steps),
       static_cast<long long>(totals.sum.ended_at / kSecond), seconds,
       static_cast<unsigned long long>(totals.hash));
   return totals.violations > 0 ? 1 : 0;

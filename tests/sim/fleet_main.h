@@ -15,6 +15,7 @@ struct FleetArguments {
   bool stops = false;
   bool shrinks = true;
   bool shows_outcomes = false;
+  std::int64_t hosts = 0;  ///< Not 0: a large cluster, see draw_large_plan().
 };
 
 /// Exit status as main() has it.

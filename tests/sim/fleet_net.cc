@@ -14,10 +14,33 @@ void FleetNet::send(const Packet& packet) {
 void FleetNet::carry(const Packet& packet) {
   FleetTime span = draw_between(rng_, 50, delay_max);
   if (draw_chance(rng_, late_percent)) span += draw_between(rng_, 0, 5 * kSecond);
+  ++under_way_;
   agenda_.after(span, [this, packet] {
+    --under_way_;
     FleetMesh* const mesh = mesh_of(packet.to);
     if (mesh == nullptr || !is_open(packet.message.from, packet.to)) return;
     mesh->deliver(packet);
+  });
+}
+
+void FleetNet::knock(std::int64_t to, std::string bytes, std::string token_hash,
+                     std::function<void(const std::string&)> answered) {
+  mesh::PeerMessage message;
+  message.kind = mesh::PeerKind::kJoin;
+  message.bytes = std::move(bytes);
+  message.guest = std::move(token_hash);
+  message.way_back = std::to_string(guests_.size());
+  guests_[message.way_back] = std::move(answered);
+  agenda_.after(draw_between(rng_, 50, delay_max), [this, to, message = std::move(message)] {
+    FleetMesh* const mesh = mesh_of(to);
+    if (mesh != nullptr) mesh->let_in(message);
+  });
+}
+
+void FleetNet::answer_guest(const std::string& way_back, const std::string& bytes) {
+  if (draw_chance(rng_, loss_percent)) return;
+  agenda_.after(draw_between(rng_, 50, delay_max), [this, way_back, bytes] {
+    if (const auto& answered = guests_[way_back]) answered(bytes);
   });
 }
 
@@ -56,6 +79,12 @@ void FleetMesh::deliver(const FleetNet::Packet& packet) {
   const FleetTime way = agenda_.now() - packet.left_at;
   if (way < kSecond) peer.clock_offset = packet.wall - now.wall + Micros(way);
   inbox_.push_back(packet.message);
+  hooks_.wake();
+}
+
+void FleetMesh::let_in(mesh::PeerMessage message) {
+  if (!guests_.contains(message.guest)) return;
+  inbox_.push_back(std::move(message));
   hooks_.wake();
 }
 

@@ -57,13 +57,25 @@ class FleetNet {
 
   void send(const Packet& packet);
 
+  /// A host that is no member asks `to`, with a token of this hash; `answered` may never be called.
+  void knock(std::int64_t to, std::string bytes, std::string token_hash,
+             std::function<void(const std::string&)> answered);
+  void answer_guest(const std::string& way_back, const std::string& bytes);
+
+  /// Whether so many messages are under way that they must breed.
+  [[nodiscard]] bool is_flooded() const { return under_way_ > kUnderWayMax; }
+
  private:
+  static constexpr std::int64_t kUnderWayMax = 20'000;
+
   void carry(const Packet& packet);
 
   Agenda& agenda_;
+  std::int64_t under_way_ = 0;
   Rng rng_;
   std::set<std::pair<std::int64_t, std::int64_t>> closed_;
   std::map<std::int64_t, FleetMesh*> meshes_;
+  std::map<std::string, std::function<void(const std::string&)>> guests_;  ///< By their way back.
 };
 
 class FleetMesh final : public mesh::PeerMesh {
@@ -79,13 +91,16 @@ class FleetMesh final : public mesh::PeerMesh {
   FleetMesh& operator=(const FleetMesh&) = delete;
 
   void deliver(const FleetNet::Packet& packet);
+  void let_in(mesh::PeerMessage message);
 
   [[nodiscard]] bool has_messages() const { return !inbox_.empty(); }
 
   // mesh::PeerMesh
   void set_peers(const std::vector<mesh::Peer>& peers) override;
 
-  void set_guests(const std::vector<std::string>& hashes) override { static_cast<void>(hashes); }
+  void set_guests(const std::vector<std::string>& hashes) override {
+    guests_ = {hashes.begin(), hashes.end()};
+  }
 
   void set_incarnation(std::int64_t incarnation) override { static_cast<void>(incarnation); }
 
@@ -109,8 +124,8 @@ class FleetMesh final : public mesh::PeerMesh {
 
   [[nodiscard]] Status reply_to_guest(const std::string& way_back,
                                       std::string_view bytes) override {
-    static_cast<void>(bytes);
-    return fail(ErrorCode::kUnavailable, "guest " + way_back + " has gone");
+    net_.answer_guest(way_back, std::string(bytes));
+    return {};
   }
 
   [[nodiscard]] std::vector<mesh::PeerState> peer_states() const override;
@@ -127,6 +142,7 @@ class FleetMesh final : public mesh::PeerMesh {
   Hooks hooks_;
   std::map<std::int64_t, mesh::PeerState> peers_;
   std::map<std::int64_t, mesh::PeerBoots> boots_;
+  std::set<std::string> guests_;
   std::vector<mesh::PeerMessage> inbox_;
   mesh::PeerCounters counters_;
   mesh::Refusals refusals_{"mesh"};

@@ -5,7 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "cron/zone.h"
+#include "agent/log_members.h"
+#include "sim/fleet_agent.h"
 
 namespace distcron::sim {
 namespace {
@@ -15,7 +16,9 @@ constexpr FleetTime kNever = std::numeric_limits<FleetTime>::max();
 /// What the boottime of a host that was just booted says.
 constexpr FleetTime kBootTook = 20 * kSecond;
 
-const cron::Zone* find_zone(std::string_view name) {
+}  // namespace
+
+const cron::Zone* find_zone_of_sim(std::string_view name) {
   static const std::shared_ptr<const cron::Zone> utc = [] {
     cron::ZoneCache cache;
     auto zone = cache.find("UTC");
@@ -24,59 +27,12 @@ const cron::Zone* find_zone(std::string_view name) {
   return name == "UTC" ? utc.get() : nullptr;
 }
 
-}  // namespace
-
-/// One life of an agent; the members as in agent::Agent.
-struct FleetNode::Agent {
-  Agent(FleetNode& node, std::uint64_t seed)
-      : dice(seed),
-        state(find_zone),
-        store(node.agenda_, node.disk_, dice.draw(),
-              {[&node] { node.wake(); },
-               [this, &node](const planner::Changes& changes) {
-                 node.judge_.on_changes(node.id_, changes, state);
-               },
-               [&node](const store::DurableBatch& batch) {
-                 node.judge_.on_durable(node.id_, batch,
-                                        node.now().wall - kFleetEpoch - Micros(node.agenda_.now()));
-               },
-               [&node, boot = node.boot_, number = node.lives_] {
-                 node.agenda_.after(0, [&node, boot, number] {
-                   if (node.boot_ == boot && node.lives_ == number) node.die_at_write();
-                 });
-               }}),
-        life(dice.draw()),
-        mesh(node.net_, node.agenda_, node.id_, life,
-             {[&node] { node.wake(); },
-              [&node] {
-                const agent::Now both = node.now();
-                return mesh::MeshTime{both.mono, both.wall};
-              }}),
-        guard(kFleetEpoch - std::chrono::hours(24)) {}
-
-  Dice dice;
-  planner::State state;
-  FleetStore store;
-  std::uint64_t life;
-  FleetMesh mesh;
-  agent::ClockGuard guard;
-  std::unique_ptr<agent::Fleet> fleet;
-  std::unique_ptr<agent::Replica> log;
-  std::unique_ptr<agent::Host> host;
-  std::unique_ptr<agent::Scheduler> scheduler;
-  agent::Now now;
-  std::int64_t seen_applied = 0;
-  bool is_introduced = false;
-  bool may_lead = true;
-
-  [[nodiscard]] bool schedules() const { return is_introduced && log->is_scheduler(); }
-};
-
-FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const FleetOptions& options,
-                     std::int64_t id)
+FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, FleetLibrary& library,
+                     const FleetOptions& options, std::int64_t id)
     : agenda_(agenda),
       net_(net),
       judge_(judge),
+      library_(library),
       options_(options),
       id_(id),
       rng_(options.seed ^ mix64(static_cast<std::uint64_t>(id))),
@@ -86,12 +42,14 @@ FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const Fle
                trace("start " + std::to_string(process.key.run_id) + "." +
                      std::to_string(process.key.attempt));
                judge_.on_start(process, now().mono);
+               if (at_start_) std::exchange(at_start_, nullptr)();
              },
              [this](const FleetProcess& process) {
                trace("end " + std::to_string(process.key.run_id) + "." +
                      std::to_string(process.key.attempt) + (process.record ? "" : " unseen"));
                judge_.on_end(process);
-             }}) {
+             },
+             [this] { die_soon(); }}) {
   exec_.habits = options.habits;
   if (options.drifts) drift_ppm_ = draw_between(rng_, -500, 500);
 }
@@ -99,9 +57,16 @@ FleetNode::FleetNode(Agenda& agenda, FleetNet& net, FleetJudge& judge, const Fle
 FleetNode::~FleetNode() = default;
 
 void FleetNode::format(const FleetRows& rows, const consensus::Config& config) {
+  format(rows);
+  disk_.base.index = rows.applied;
+  disk_.base.term = rows.applied > 0 ? 1 : 0;
+  disk_.hard.term = disk_.base.term;
+  disk_.base.config = store::LogConfig{consensus::encode_config(config), rows.applied};
+}
+
+void FleetNode::format(const FleetRows& rows) {
   disk_.rows = rows;
   disk_.checkpoint = rows;
-  disk_.first_config = consensus::encode_config(config);
 }
 
 // --- clocks --------------------------------------------------------------------------------------
@@ -132,7 +97,7 @@ std::string FleetNode::boot_id() const {
 }
 
 void FleetNode::power_on() {
-  if (is_on_) return;
+  if (is_on_ || !is_member_) return;
   is_on_ = true;
   ++boot_;
   booted_at_ = agenda_.now();
@@ -158,7 +123,14 @@ void FleetNode::kill_agent() {
   agent_.reset();
 }
 
-void FleetNode::die_at_write() {
+/// Once whoever notices it has returned.
+void FleetNode::die_soon() {
+  agenda_.after(0, [this, boot = boot_, number = lives_] {
+    if (boot_ == boot && lives_ == number) die_now();
+  });
+}
+
+void FleetNode::die_now() {
   kill_agent();
   agenda_.after(crash_span_, [this, number = lives_] {
     if (number == lives_) start_agent();
@@ -170,8 +142,18 @@ void FleetNode::crash_at_write(FleetCrash when, FleetTime span) {
   crash_span_ = span;
 }
 
+void FleetNode::crash_at_spawn(FleetTime stall, FleetTime span) {
+  exec_.stall_next_spawn(stall);
+  crash_span_ = span;
+}
+
+void FleetNode::at_next_start(std::function<void()> what, FleetTime lives) {
+  at_start_ = std::move(what);
+  exec_.prolong_next(lives);
+}
+
 void FleetNode::start_agent() {
-  if (agent_ || !is_on_) return;
+  if (agent_ || !is_on_ || !is_member()) return;
   ++lives_;
   agent_ = std::make_unique<Agent>(*this, rng_.draw());
   Agent& a = *agent_;
@@ -185,11 +167,16 @@ void FleetNode::start_agent() {
   facts.self = id_;
   facts.life = a.life;
   facts.capacity = options_.capacity;
+  facts.first_members = first_members_;
+  facts.log_members = agent::members_of_log(*loaded);
   facts.election = Micros(options_.election);
   facts.heartbeat = Micros(options_.election / 10);
   a.fleet = std::make_unique<agent::Fleet>(std::move(facts), a.state, a.mesh);
   consensus::Stored stored;
   stored.hard = consensus::HardState{loaded->hard.term, loaded->hard.vote};
+  stored.base_index = loaded->base.index;
+  stored.base_term = loaded->base.term;
+  stored.base_config_index = loaded->base.config.index;
   if (auto config = consensus::decode_config(loaded->base.config.bytes)) {
     stored.base_config = *config;
   }
@@ -198,7 +185,7 @@ void FleetNode::start_agent() {
                                               static_cast<consensus::EntryKind>(entry.kind),
                                               std::move(entry.bytes)});
   }
-  stored.applied = loaded->applied_index;
+  stored.applied = std::max(loaded->applied_index, loaded->base.index);
   consensus::Settings settings;
   settings.self = id_;
   settings.cluster = 1;
@@ -209,8 +196,13 @@ void FleetNode::start_agent() {
                                              if (agent_ && agent_->host)
                                                agent_->host->on_order(order, agent_->now);
                                            });
+  a.log->set_limits(options_.log);
   a.fleet->set_replica(*a.log);
-  a.fleet->set_handlers({}, {}, [this] {
+  const auto joins = [this](const wire::JoinRequest& request, const std::string& token,
+                            const std::function<void(const wire::JoinReply&)>& answer) {
+    take_in(request, token, answer);
+  };
+  a.fleet->set_handlers({}, joins, [this] {
     wire::HostState out;
     out.running = agent_->host->live_count();
     out.capacity = options_.capacity;
@@ -260,6 +252,8 @@ void FleetNode::introduce() {
       agent_->is_introduced = true;
     } else if (applied.status.error().code == ErrorCode::kUnavailable) {
       introduce();
+    } else if (applied.status.error().code == ErrorCode::kDenied) {
+      has_left_ = true;  // removed meanwhile
     } else {
       judge_.fail("introduction", applied.status.error().message);
     }
@@ -295,7 +289,12 @@ void FleetNode::turn() {
     return judge_.fail("corrupt",
                        "node " + std::to_string(id_) + ": " + agent_->log->corrupt()->message);
   }
-  const bool leads = agent_->log->is_scheduler();
+  if (has_left_) {
+    trace("has left the cluster");
+    led_ = false;
+    return kill_agent();
+  }
+  const bool leads = agent_->log->is_scheduler() && !agent_->is_leaving;
   if (leads) judge_.on_scheduler(id_, agent_->log->term());
   if (leads != std::exchange(led_, leads)) {
     trace((leads ? "leads in term " : "leads no more, term ") +
@@ -311,19 +310,8 @@ void FleetNode::step() {
   a.guard.observe(a.now, false);
   if (a.guard.has_jumped()) a.scheduler->wake();
   a.log->begin_turn(a.now);
-  for (store::Completion& completion : a.store.take_completions()) {
-    if (const auto* durable = std::get_if<store::Durable>(&completion)) {
-      a.log->on_durable(*durable);
-    } else if (const auto* compacted = std::get_if<store::Compacted>(&completion)) {
-      a.log->on_compacted(*compacted);
-    } else if (const auto* made = std::get_if<store::SnapshotMade>(&completion)) {
-      a.log->on_snapshot_made(*made);
-    } else if (const auto* read = std::get_if<store::SnapshotRead>(&completion)) {
-      a.log->on_snapshot_read(*read);
-    } else if (const auto* stored = std::get_if<store::PieceStored>(&completion)) {
-      a.log->on_piece_stored(*stored);
-    }
-  }
+  for (const store::Completion& completion : a.store.take_completions())
+    on_completion(completion);
   a.fleet->on_mesh(a.now);
   a.log->on_timer();
   a.fleet->on_timer(a.now);
@@ -334,6 +322,7 @@ void FleetNode::step() {
   if (const auto decided = a.state.decided_at()) a.guard.on_decided(*decided, a.now);
   if (a.guard.is_trusted()) passed_ = a.guard.floor();
   on_role();
+  if (a.is_leaving && a.fleet->may_stop()) has_left_ = true;
   a.host->on_executor(a.now);
   a.host->on_timer(a.now);
   if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
@@ -342,12 +331,45 @@ void FleetNode::step() {
   a.log->flush();
 }
 
+/// As agent::Agent::on_completion().
+void FleetNode::on_completion(const store::Completion& completion) {
+  agent::Replica& log = *agent_->log;
+  if (const auto* durable = std::get_if<store::Durable>(&completion)) {
+    log.on_durable(*durable);
+  } else if (const auto* compacted = std::get_if<store::Compacted>(&completion)) {
+    log.on_compacted(*compacted);
+  } else if (const auto* made = std::get_if<store::SnapshotMade>(&completion)) {
+    log.on_snapshot_made(*made);
+  } else if (const auto* read = std::get_if<store::SnapshotRead>(&completion)) {
+    log.on_snapshot_read(*read);
+  } else if (const auto* stored = std::get_if<store::PieceStored>(&completion)) {
+    log.on_piece_stored(*stored);
+  } else if (const auto* installed = std::get_if<store::SnapshotInstalled>(&completion)) {
+    on_installed(installed->index);
+  }
+}
+
+/// As agent::Agent::on_installed().
+void FleetNode::on_installed(std::int64_t index) {
+  Agent& a = *agent_;
+  trace("state taken over from another member, entry " + std::to_string(index));
+  a.state = planner::State(find_zone_of_sim);
+  if (Status rows = disk_.rows.load(a.state); !rows) {
+    return judge_.fail("load_failed", rows.error().message);
+  }
+  judge_.on_installed(id_, index, a.state);
+  a.log->on_installed(index);
+  a.host->start_over();
+  a.fleet->refresh_peers();
+}
+
 void FleetNode::on_role() {
   Agent& a = *agent_;
   if (!a.log->take_role_changed()) return;
   a.fleet->refresh_peers();
   if (a.log->is_scheduler()) a.scheduler->wake();
   const model::Node* self = a.state.find_node(id_);
+  if (self != nullptr && !model::is_member(*self)) a.is_leaving = true;
   const bool may_lead = self == nullptr || self->eligible;
   if (may_lead != a.may_lead) {
     a.may_lead = may_lead;
@@ -373,46 +395,6 @@ void FleetNode::arm() {
   }
   if (a.mesh.has_messages()) span = 50;
   turn_at(agenda_.now() + span);
-}
-
-// --- from outside --------------------------------------------------------------------------------
-
-void FleetNode::hand_over() {
-  if (!agent_ || !agent_->log->is_scheduler() || frozen_until_ > agenda_.now()) return;
-  trace("hands the role over");
-  agent_->log->begin_turn(agent_->now = now());
-  agent_->fleet->step_down(0);
-  wake();
-}
-
-void FleetNode::client(model::Command command, const std::string& request_id) {
-  if (!agent_ || frozen_until_ > agenda_.now()) return;
-  agent_->now = now();
-  agent_->log->begin_turn(agent_->now);
-  model::Entry entry;
-  entry.at = agent_->now.wall;
-  entry.actor = "client";
-  entry.request_id = request_id;
-  entry.command = std::move(command);
-  agent_->log->propose(
-      std::move(entry),
-      [this, request_id](const planner::Applied& applied) {
-        judge_.on_acked(request_id, applied.status.has_value());
-      },
-      agent::Patience::kClient);
-  wake();
-}
-
-const planner::State* FleetNode::state() const {
-  return agent_ ? &agent_->state : nullptr;
-}
-
-std::int64_t FleetNode::applied() const {
-  return agent_ ? agent_->log->last_applied() : 0;
-}
-
-bool FleetNode::is_scheduler() const {
-  return agent_ && agent_->schedules();
 }
 
 }  // namespace distcron::sim

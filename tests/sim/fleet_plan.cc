@@ -9,10 +9,12 @@
 namespace distcron::sim {
 namespace {
 
-constexpr std::array<std::string_view, 18> kOpNames{
-    "kill-agent", "power-off",  "crash-exec", "pause",     "isolate", "deafen",
-    "mute",       "slow-disk",  "full-disk",  "hand-over", "clock",   "put-job",
-    "toggle-job", "remove-job", "trigger",    "kill-run",  "drain",   "crash-write"};
+constexpr std::array<std::string_view, 28> kOpNames{
+    "kill-agent", "power-off",  "crash-exec", "pause",       "isolate", "deafen",
+    "mute",       "slow-disk",  "full-disk",  "hand-over",   "clock",   "put-job",
+    "toggle-job", "remove-job", "trigger",    "kill-run",    "drain",   "crash-write",
+    "blackout",   "insist",     "cut-start",  "crash-spawn", "release", "crash-start",
+    "join",       "remove",     "leave",      "set-node"};
 
 template <class T, std::size_t N>
 const T& pick(Rng& rng, const std::array<T, N>& of) {
@@ -119,6 +121,14 @@ void draw_ops(Rng& rng, FleetPlan& plan) {
 }  // namespace
 
 FleetPlan draw_fleet_plan(std::uint64_t seed, std::int64_t seconds) {
+  FleetPlan plan = draw_plain_plan(seed, seconds);
+  draw_trouble(plan);
+  draw_snapshots(plan);
+  draw_members(plan);
+  return plan;
+}
+
+FleetPlan draw_plain_plan(std::uint64_t seed, std::int64_t seconds) {
   Rng rng(mix64(seed));
   FleetPlan plan;
   FleetOptions& o = plan.options;
@@ -171,10 +181,11 @@ std::string format_op(const FleetOp& op) {
 std::string format_options(const FleetOptions& o) {
   std::string out =
       "seed " + std::to_string(o.seed) + ": nodes=" + std::to_string(o.nodes) +
-      " standbys=" + std::to_string(o.standbys) + " capacity=" + std::to_string(o.capacity) +
-      " loss=" + std::to_string(o.loss_percent) + "% doubled=" + std::to_string(o.double_percent) +
-      "% late=" + std::to_string(o.late_percent) + "% delay<" + std::to_string(o.delay_max / kMs) +
-      "ms\n";
+      " standbys=" + std::to_string(o.standbys) + " joiners=" + std::to_string(o.joiners) +
+      " capacity=" + std::to_string(o.capacity) + " loss=" + std::to_string(o.loss_percent) +
+      "% doubled=" + std::to_string(o.double_percent) + "% late=" + std::to_string(o.late_percent) +
+      "% delay<" + std::to_string(o.delay_max / kMs) + "ms log<" +
+      std::to_string(o.log.entries_max) + " keeps " + std::to_string(o.log.keep) + "\n";
   for (const model::JobSpec& spec : o.jobs) {
     out += "  " + spec.name + ": " + (spec.schedule.empty() ? "by hand" : spec.schedule.front()) +
            " " + std::string(model::name_of(spec.concurrency)) + " " +

@@ -36,6 +36,14 @@ void FleetRows::write(const planner::Changes& changes) {
   }
   for (const planner::Node& node : changes.nodes)
     nodes[node.id] = node;
+  for (const std::string& name : changes.removed_keys)
+    keys.erase(name);
+  for (const model::AccessKey& key : changes.keys)
+    keys[key.name] = key;
+  for (const std::string& id : changes.removed_tokens)
+    tokens.erase(id);
+  for (const planner::JoinToken& token : changes.tokens)
+    tokens[token.id] = token;
   for (const std::string& key : changes.removed_settings)
     settings.erase(key);
   for (const auto& [key, value] : changes.settings)
@@ -60,6 +68,10 @@ Status FleetRows::load(planner::State& state) const {
     state.load_run(run);
   for (const auto& [id, node] : nodes)
     state.load_node(node);
+  for (const auto& [name, key] : keys)
+    state.load_key(key);
+  for (const auto& [id, token] : tokens)
+    state.load_token(token);
   for (const auto& [key, value] : settings)
     state.load_setting(key, value);
   for (const auto& [id, at] : requests)
@@ -71,17 +83,41 @@ Status FleetRows::load(planner::State& state) const {
 
 // --- disk ----------------------------------------------------------------------------------------
 
-void FleetDisk::perform(const store::DurableBatch& batch) {
-  if (batch.hard) hard = *batch.hard;
+Status FleetDisk::perform(const store::DurableBatch& batch) {
   for (const store::LogEntry& entry : batch.entries) {
-    const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(entry.index - 1, 0));
-    if (kept < entries.size()) entries.resize(kept);
+    if (entry.index <= base.index) continue;
+    const auto kept = static_cast<std::size_t>(entry.index - base.index - 1);
+    if (kept > entries.size()) {
+      return fail(ErrorCode::kInvalid, "the entries leave a gap in the log");
+    }
+    entries.resize(kept);
     entries.push_back(entry);
   }
+  if (batch.hard) hard = *batch.hard;
   for (const store::JournalPut& put : batch.journal)
     journal[JournalKey{put.run_id, put.attempt}] = put;
   for (const store::JournalDrop& drop : batch.dropped)
     journal.erase(JournalKey{drop.run_id, drop.attempt});
+  return {};
+}
+
+std::int64_t FleetDisk::term_at(std::int64_t index) const {
+  if (index <= base.index) return index == base.index ? base.term : 0;
+  const auto place = static_cast<std::size_t>(index - base.index - 1);
+  return place < entries.size() ? entries[place].term : 0;
+}
+
+void FleetDisk::cut(std::int64_t index, const store::LogConfig& config) {
+  const std::int64_t term = term_at(index);
+  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(index - base.index));
+  base = store::LogStart{index, term, config};
+}
+
+void FleetDisk::install(const store::LogStart& start, const FleetRows& snapshot) {
+  base = start;
+  entries.clear();
+  rows = snapshot;
+  checkpoint = snapshot;
 }
 
 // --- store ---------------------------------------------------------------------------------------
@@ -91,23 +127,31 @@ void FleetStore::crash(bool is_power_cut) {
   flushing_.insert(flushing_.end(), queued_.begin(), queued_.end());
   const auto kept = rng_.below(flushing_.size() + 1);
   for (std::size_t i = 0; i < kept && !disk_.is_full; ++i) {
-    disk_.perform(flushing_[i]);
-    hooks_.on_durable(flushing_[i]);
+    if (disk_.perform(flushing_[i])) hooks_.on_durable(flushing_[i]);
   }
   // Rows are written after their entry was durable, so a prefix never overtakes the log.
-  const auto rows = rng_.below(rows_.size() + 1);
-  for (std::size_t i = 0; i < rows; ++i)
-    disk_.rows.write(rows_[i]);
+  const auto done = rng_.below(work_.size() + 1);
+  for (std::size_t i = 0; i < done; ++i)
+    perform(work_[i], false);
   if (is_power_cut && draw_chance(rng_, 50)) disk_.rows = disk_.checkpoint;
 }
 
 Result<store::Loaded> FleetStore::load() {
   store::Loaded loaded;
   loaded.hard = disk_.hard;
-  loaded.base.config.bytes = disk_.first_config;
+  loaded.base = disk_.base;
   loaded.entries = disk_.entries;
-  loaded.last_index = static_cast<std::int64_t>(disk_.entries.size());
+  loaded.last_index = disk_.last_index();
   loaded.applied_index = disk_.rows.applied;
+  for (const auto& [id, node] : disk_.rows.nodes)
+    loaded.nodes.push_back(node);
+  for (const auto& [id, token] : disk_.rows.tokens)
+    loaded.tokens.push_back(token);
+  for (const auto& [name, key] : disk_.rows.keys)
+    loaded.keys.push_back(key);
+  for (const auto& [key, value] : disk_.rows.settings)
+    loaded.settings.emplace_back(key, value);
+  loaded.cluster = disk_.rows.cluster;
   for (const auto& [key, put] : disk_.journal)
     loaded.journal.push_back(put);
   return loaded;
@@ -150,8 +194,7 @@ void FleetStore::end_flush() {
     if (dies_at(batch)) {
       const FleetCrash when = std::exchange(disk_.crash, FleetCrash::kNone);
       if (when == FleetCrash::kAfterWrite || when == FleetCrash::kAfterTombstone) {
-        disk_.perform(batch);
-        hooks_.on_durable(batch);
+        if (disk_.perform(batch)) hooks_.on_durable(batch);
       }
       *is_alive_ = false;
       return hooks_.die();
@@ -161,8 +204,8 @@ void FleetStore::end_flush() {
     if (disk_.is_full) {
       durable.status = fail(ErrorCode::kUnavailable, "no room on the simulated disk");
     } else {
-      disk_.perform(batch);
-      hooks_.on_durable(batch);
+      durable.status = disk_.perform(batch);
+      if (durable.status) hooks_.on_durable(batch);
     }
     complete(std::move(durable));
   }
@@ -171,57 +214,17 @@ void FleetStore::end_flush() {
 
 void FleetStore::post(planner::Changes changes) {
   hooks_.on_changes(changes);
-  rows_.push_back(std::move(changes));
-  if (writes_rows_) return;
-  writes_rows_ = true;
-  agenda_.after(draw_between(rng_, 1 * kMs, 40 * kMs), [this, alive = is_alive_] {
-    if (*alive) write_rows();
-  });
-}
-
-void FleetStore::write_rows() {
-  writes_rows_ = false;
-  if (disk_.is_full) {  // the store tries again by itself
-    writes_rows_ = true;
-    agenda_.after(500 * kMs, [this, alive = is_alive_] {
-      if (*alive) write_rows();
-    });
-    return;
-  }
-  for (const planner::Changes& changes : std::exchange(rows_, {}))
-    disk_.rows.write(changes);
-  if (draw_chance(rng_, 4)) disk_.checkpoint = disk_.rows;
+  add_work(std::move(changes));
 }
 
 store::LogSize FleetStore::log_size() const {
-  return store::LogSize{0, static_cast<std::int64_t>(disk_.entries.size()), 0};
+  return store::LogSize{disk_.base.index, disk_.last_index(), 0};
 }
 
-// The log is never cut in this world, so no member needs a snapshot; backups and history are the
-// doors' affair, which stay outside.
+// Backups and history are the doors' affair, which stay outside.
 
 void FleetStore::query(std::function<std::function<void()>(store::Reader&)> query) {
   static_cast<void>(query);
-}
-
-void FleetStore::compact(std::int64_t index, store::LogConfig config) {
-  static_cast<void>(config);
-  complete(store::Compacted{index, 0, fail(ErrorCode::kUnavailable, kNone), false});
-}
-
-void FleetStore::make_snapshot() {
-  complete(store::SnapshotMade{{}, fail(ErrorCode::kUnavailable, kNone)});
-}
-
-void FleetStore::read_snapshot(std::int64_t index, std::uint64_t offset, std::uint64_t size,
-                               std::uint64_t tag) {
-  static_cast<void>(index);
-  static_cast<void>(size);
-  complete(store::SnapshotRead{tag, offset, {}, fail(ErrorCode::kNotFound, kNone)});
-}
-
-void FleetStore::install(store::SnapshotPiece piece) {
-  complete(store::PieceStored{piece.start.index, 0, fail(ErrorCode::kUnavailable, kNone), false});
 }
 
 void FleetStore::back_up(std::string path, std::uint64_t tag) {

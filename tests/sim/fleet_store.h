@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "planner/recent_requests.h"
@@ -29,6 +30,8 @@ struct FleetRows {
   std::map<std::uint64_t, planner::Job> jobs;
   std::map<std::int64_t, model::Run> live_runs;
   std::map<std::int64_t, planner::Node> nodes;
+  std::map<std::string, model::AccessKey> keys;
+  std::map<std::string, planner::JoinToken> tokens;
   std::map<std::string, std::string> settings;
   std::deque<std::pair<std::string, WallTime>> requests;
   planner::Cluster cluster;
@@ -48,10 +51,13 @@ enum class FleetCrash : std::uint8_t {
   kAfterTombstone,
 };
 
+/// What the snapshots of this world contain, by the mark that their files begin with.
+using FleetLibrary = std::map<std::string, FleetRows>;
+
 struct FleetDisk {
   store::HardState hard;
-  std::string first_config;  ///< Encoded: of the entry 0.
-  std::vector<store::LogEntry> entries;
+  store::LogStart base;
+  std::vector<store::LogEntry> entries;  ///< After the base.
   std::map<JournalKey, store::JournalPut> journal;
   FleetRows rows;
   FleetRows checkpoint;  ///< Of state.db: what a crash of the host leaves at least.
@@ -61,7 +67,15 @@ struct FleetDisk {
   bool is_slow = false;
   FleetCrash crash = FleetCrash::kNone;
 
-  void perform(const store::DurableBatch& batch);
+  /// All of it or nothing: kInvalid when the entries leave a gap.
+  [[nodiscard]] Status perform(const store::DurableBatch& batch);
+  void cut(std::int64_t index, const store::LogConfig& config);
+  void install(const store::LogStart& start, const FleetRows& snapshot);
+  [[nodiscard]] std::int64_t term_at(std::int64_t index) const;
+
+  [[nodiscard]] std::int64_t last_index() const {
+    return base.index + static_cast<std::int64_t>(entries.size());
+  }
 };
 
 class FleetStore final : public store::Store {
@@ -73,8 +87,9 @@ class FleetStore final : public store::Store {
     std::function<void()> die;  ///< At once, but not before this store has returned.
   };
 
-  FleetStore(Agenda& agenda, FleetDisk& disk, std::uint64_t seed, Hooks hooks)
-      : agenda_(agenda), disk_(disk), rng_(seed), hooks_(std::move(hooks)) {}
+  FleetStore(Agenda& agenda, FleetDisk& disk, FleetLibrary& library, std::uint64_t seed,
+             Hooks hooks)
+      : agenda_(agenda), disk_(disk), library_(library), rng_(seed), hooks_(std::move(hooks)) {}
 
   /// The agent dies, and with `is_power_cut` its host.
   void crash(bool is_power_cut);
@@ -107,21 +122,54 @@ class FleetStore final : public store::Store {
   [[nodiscard]] bool is_state_behind() const override { return false; }
 
  private:
+  struct Compaction {
+    std::int64_t index = 0;
+    store::LogConfig config;
+  };
+
+  struct Copy {};
+
+  struct Swap {
+    store::LogStart start;
+    std::uint64_t size = 0;
+    std::string mark;
+  };
+
+  /// What is done to state.db in the order posted.
+  using Work = std::variant<planner::Changes, Compaction, Copy, Swap>;
+
+  struct Snapshot {
+    store::StateCopy copy;
+    std::string bytes;
+  };
+
   [[nodiscard]] bool dies_at(const store::DurableBatch& batch) const;
   void begin_flush();
   void end_flush();
-  void write_rows();
+  void add_work(Work work);
+  void do_work();
+  void perform(const Work& work, bool tells);
+  void compact_now(const Compaction& order, bool tells);
+  void copy_now();
+  void swap_now(const Swap& order, bool tells);
+  void take_piece(const store::SnapshotPiece& piece);
+  /// On the thread that copies: one thing after the other.
+  void on_copier(FleetTime span, std::function<void()> what);
   void complete(store::Completion completion);
 
   Agenda& agenda_;
   FleetDisk& disk_;
+  FleetLibrary& library_;
   Rng rng_;
   Hooks hooks_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
   std::deque<store::DurableBatch> queued_;
   std::deque<store::DurableBatch> flushing_;
-  std::deque<planner::Changes> rows_;
-  bool writes_rows_ = false;
+  std::deque<Work> work_;
+  bool works_ = false;
+  std::deque<Snapshot> snapshots_;
+  store::SnapshotPiece incoming_;  ///< With all bytes that came.
+  FleetTime copier_free_at_ = 0;
   std::vector<store::Completion> completions_;
 };
 

@@ -162,10 +162,82 @@ TEST_CASE("a slot has one row and a term one scheduler") {
 // seeds have changed since. 1439: a trigger waited for ever behind a run that waited for its retry.
 TEST_CASE("the seeds that found faults of the agent pass") {
   for (const std::uint64_t seed : {3U, 10U, 30U, 136U, 143U, 150U, 1439U}) {
-    const FleetOutcome outcome = FleetWorld(draw_fleet_plan(seed, 60)).run();
+    const FleetOutcome outcome = FleetWorld(draw_plain_plan(seed, 60)).run();
     CHECK_MESSAGE(!outcome.violation, "seed " << seed);
     CHECK(outcome.starts > 0);
   }
+}
+
+TEST_CASE("who was away for long gets a snapshot") {
+  FleetPlan plan = draw_plain_plan(5, 30);
+  plan.options.nodes = 3;
+  plan.options.standbys = 0;
+  plan.options.log.entries_max = 10;
+  plan.options.log.keep = 2;
+  plan.options.log.look_every = Micros(kSecond);
+  plan.options.log.chunk_bytes = 300;
+  FleetOp away;
+  away.at = 5 * kSecond;
+  away.kind = FleetOpKind::kIsolate;
+  away.node = 3;
+  away.span = 20 * kSecond;
+  plan.ops = {away};
+  const FleetOutcome outcome = FleetWorld(plan).run();
+  CHECK(!outcome.violation);
+  CHECK(outcome.installs > 0);
+}
+
+TEST_CASE("hosts join, and one after the other leaves, the scheduler first") {
+  FleetPlan plan = draw_plain_plan(6, 40);
+  plan.ops.clear();
+  plan.options.nodes = 2;
+  plan.options.standbys = 0;
+  plan.options.joiners = 2;
+  const auto add = [&plan](std::int64_t at, FleetOpKind kind, std::int64_t node, std::int64_t arg) {
+    FleetOp op;
+    op.at = at * kSecond;
+    op.kind = kind;
+    op.node = node;
+    op.arg = arg;
+    plan.ops.push_back(op);
+  };
+  SUBCASE("two, of which the scheduler leaves") {
+    plan.options.joiners = 0;
+    add(10, FleetOpKind::kLeave, 1, 0);
+  }
+  SUBCASE("two, of which the scheduler is removed") {
+    plan.options.joiners = 0;
+    add(10, FleetOpKind::kRemove, 2, 1);
+  }
+  SUBCASE("two more, then the first ones leave") {
+    add(5, FleetOpKind::kJoin, 1, 3);
+    add(6, FleetOpKind::kJoin, 1, 4);
+    add(20, FleetOpKind::kLeave, 1, 0);
+    add(30, FleetOpKind::kLeave, 2, 0);
+  }
+  SUBCASE("two more, who have to take a snapshot") {
+    plan.options.founded_at = 1;
+    add(5, FleetOpKind::kJoin, 1, 3);
+    add(6, FleetOpKind::kJoin, 1, 4);
+  }
+  const FleetOutcome outcome = FleetWorld(plan).run();
+  CHECK(!outcome.violation);
+  CHECK(outcome.unhealable == 0);
+  CHECK(outcome.starts > 0);
+  const std::int64_t joined = plan.options.joiners;
+  const std::int64_t left = plan.ops.size() == 4 ? 2 : joined == 0 ? 1 : 0;
+  CHECK(outcome.members == 2 + joined - left);
+}
+
+// A hundred in tests/long/large_fleet.sh.
+TEST_CASE("a scheduler with thirty standbys fails and comes back, and all is accounted for") {
+  const FleetPlan plan = draw_large_plan(1, 20, 35);
+  const FleetOutcome outcome = FleetWorld(plan).run();
+  CHECK(!outcome.violation);
+  CHECK(outcome.members == 35);
+  CHECK(outcome.slots > 0);
+  const auto faults = static_cast<std::int64_t>(plan.ops.size());
+  CHECK(outcome.terms <= 1 + 2 * faults);
 }
 
 }  // namespace distcron::sim

@@ -10,7 +10,7 @@ constexpr std::size_t kTailMax = 80;
 /// A slot that is older than this when all is over must have its row, in its final state.
 constexpr Seconds kSettled{35};
 constexpr Seconds kGuard{15};
-constexpr std::int64_t kStepsMax = 20'000'000;
+constexpr std::int64_t kStepsPerSecondMax = 400'000;
 
 std::string time_text(FleetTime at) {
   std::string text = std::to_string(at);
@@ -30,11 +30,12 @@ FleetWorld::FleetWorld(const FleetPlan& plan)
   net_.double_percent = o.double_percent;
   net_.late_percent = o.late_percent;
   net_.delay_max = o.delay_max;
-  for (std::int64_t id = 1; id <= o.nodes; ++id) {
-    nodes_.push_back(std::make_unique<FleetNode>(agenda_, net_, judge_, o, id));
+  for (std::int64_t id = 1; id <= o.nodes + o.joiners; ++id) {
+    nodes_.push_back(std::make_unique<FleetNode>(agenda_, net_, judge_, library_, o, id));
     nodes_.back()->trace = [this, id](const std::string& line) {
       note(node_name(id) + " " + line);
     };
+    if (id > o.nodes) nodes_.back()->stay_out();
   }
   if (!plan_.options.steps_clocks) judge_.trust_clocks();
   judge_.on_row = [this](const model::Run& run) {
@@ -56,7 +57,15 @@ void FleetWorld::note(const std::string& line) {
 
 void FleetWorld::run_until(FleetTime until) {
   while (!judge_.violation() && agenda_.step(until)) {
-    if (++steps_ > kStepsMax) return judge_.fail("busy_loop", "the world does not come to rest");
+    ++steps_;
+    if (net_.is_flooded()) return judge_.fail("flood", "messages make ever more messages");
+    if (agenda_.now() / kSecond != second_) {
+      second_ = agenda_.now() / kSecond;
+      steps_before_ = steps_;
+    }
+    if (steps_ - steps_before_ > kStepsPerSecondMax) {
+      return judge_.fail("busy_loop", "the world does not come to rest");
+    }
   }
 }
 
@@ -65,6 +74,12 @@ void FleetWorld::found() {
   const FleetOptions& o = plan_.options;
   FleetRows rows;
   rows.cluster = planner::Cluster{"sim", "0123456789abcdef0123456789abcdef", 1, "UTC"};
+  planner::JoinToken token;
+  token.id = "t";
+  token.hash = kJoinToken;
+  token.expires_at = kFleetEpoch + Seconds(86'400);
+  token.uses_left = 1'000;
+  rows.tokens[token.id] = token;
   consensus::Config config;
   const std::int64_t voters = o.nodes - o.standbys;
   for (std::int64_t id = 1; id <= o.nodes; ++id) {
@@ -80,8 +95,15 @@ void FleetWorld::found() {
     config.members.push_back(consensus::Member{
         id, votes ? consensus::MemberKind::kVoter : consensus::MemberKind::kLearner, 0});
   }
+  if (voters > 5) rows.settings["voters"] = "7";
+  rows.applied = o.founded_at;
+  judge_.begin_after(o.founded_at);
   for (auto& node : nodes_) {
-    node->format(rows, config);
+    if (node->is_member()) {
+      node->format(rows, config);
+    } else if (o.founded_at == 0) {
+      node->format(rows);
+    }
     node->power_on();
   }
 }
@@ -114,6 +136,11 @@ FleetOutcome FleetWorld::run() {
   out.slots = judge_.slots_checked();
   out.acked = judge_.acked();
   out.entries = judge_.applied_max();
+  out.installs = judge_.installs();
+  out.terms = judge_.terms();
+  out.unhealable = is_unhealable_ ? 1 : 0;
+  for (const auto& one : nodes_)
+    out.members += one->is_member() ? 1 : 0;
   out.outcomes = judge_.outcomes();
   out.steps = steps_;
   out.ended_at = agenda_.now();
@@ -137,14 +164,15 @@ model::PutJobs FleetWorld::put_of(const model::JobSpec& spec) {
 }
 
 void FleetWorld::cut(const FleetOp& op, bool out, bool in) {
-  for (std::int64_t other = 1; other <= plan_.options.nodes; ++other) {
+  const auto hosts = static_cast<std::int64_t>(nodes_.size());
+  for (std::int64_t other = 1; other <= hosts; ++other) {
     if (other == op.node) continue;
     if (out) net_.close(op.node, other);
     if (in) net_.close(other, op.node);
   }
-  agenda_.after(op.span, [this, id = op.node, out, in, life = faults_life_] {
+  agenda_.after(op.span, [this, id = op.node, hosts, out, in, life = faults_life_] {
     if (life != faults_life_) return;
-    for (std::int64_t other = 1; other <= plan_.options.nodes; ++other) {
+    for (std::int64_t other = 1; other <= hosts; ++other) {
       if (out) net_.open(id, other);
       if (in) net_.open(other, id);
     }
@@ -237,6 +265,25 @@ void FleetWorld::perform(const FleetOp& op) {
       return kill_some_run(at);
     case FleetOpKind::kCrashWrite:
       return at.crash_at_write(static_cast<FleetCrash>(op.arg), op.span);
+    case FleetOpKind::kBlackout:
+      return black_out(op);
+    case FleetOpKind::kInsist:
+      return insist(plan_.options.jobs[static_cast<std::size_t>(op.arg)].name, false, request_id(),
+                    op.span);
+    case FleetOpKind::kCutStart:
+      return cut_at_start(op);
+    case FleetOpKind::kCrashSpawn:
+      return at.crash_at_spawn(op.arg * kMs + 1, op.span);
+    case FleetOpKind::kCrashStart:
+      return at.at_next_start([&at, span = op.span] { at.crash_executor(span); }, 0);
+    case FleetOpKind::kRelease:
+      return release(op);
+    case FleetOpKind::kJoin:
+      return join(op.arg);
+    case FleetOpKind::kRemove:
+    case FleetOpKind::kLeave:
+    case FleetOpKind::kSetNode:
+      return change_members(at, op);
     case FleetOpKind::kDrain:
       at.client(model::DrainNode{op.arg, draw_chance(rng_, 30)}, request_id());
       agenda_.after(op.span, [this, &at, drained = op.arg] {
@@ -268,10 +315,12 @@ void FleetWorld::heal() {
     one->trust_clock();
   }
   // Whoever was drained takes runs again; asked of each, as some may not know a leader yet.
-  for (std::int64_t i = 1; i <= 8; ++i) {
-    agenda_.after(i * kSecond, [this, i] {
-      for (std::int64_t id = 1; id <= plan_.options.nodes; ++id)
-        node(1 + i % plan_.options.nodes).client(model::UndrainNode{id}, request_id());
+  const auto hosts = static_cast<std::int64_t>(nodes_.size());
+  for (std::int64_t i = 1; i <= std::max<std::int64_t>(8, hosts); ++i) {
+    if (i > 16) break;
+    agenda_.after(i * kSecond, [this, i, hosts] {
+      for (std::int64_t id = 1; id <= hosts; ++id)
+        node(1 + i % hosts).client(model::UndrainNode{id}, request_id());
     });
   }
 }
@@ -286,10 +335,20 @@ void FleetWorld::finish() {
     run_until(agenda_.now() + kSecond / 2);
     leaders = count_leaders();
   }
+  if (leaders == 0 && is_stranded()) {
+    is_unhealable_ = true;
+    return;
+  }
   if (leaders != 1) {
     return judge_.fail("no_scheduler", std::to_string(leaders) + " members schedule at the end");
   }
+  const FleetNode& leader = **std::find_if(nodes_.begin(), nodes_.end(),
+                                           [](const auto& one) { return one->is_scheduler(); });
+  check_members(leader);
   for (auto& one : nodes_) {
+    judge_.check_holds(one->id(), leader.state()->holds_on(one->id()));
+    const model::Node* row = leader.state()->find_node(one->id());
+    if (row == nullptr || !model::is_member(*row)) continue;
     if (!one->has_agent()) return judge_.fail("no_agent", node_name(one->id()) + " is down");
     judge_.compare(one->id(), one->applied(), *one->state());
     if (one->applied() + 50 < judge_.applied_max()) {

@@ -27,7 +27,7 @@ using distcron::sim::World;
 constexpr std::string_view kUsage =
     "usage: distcron-sim [--seeds N] [--first S] [--seconds T] [--jobs N] [--mutant NAME]\n"
     "                    [--trace] [--stop] [--no-shrink] [--scenario FILE] [--print]\n"
-    "                    [--marks N] [--list-mutants] [--fleet [--outcomes]]\n"
+    "                    [--marks N] [--list-mutants] [--fleet [--outcomes] [--hosts N]]\n"
     "  --seeds N        this many seeds (1)\n"
     "  --first S        the first of them (1)\n"
     "  --seconds T      of simulated time before the liveness phase (120)\n"
@@ -41,7 +41,8 @@ constexpr std::string_view kUsage =
     "times\n"
     "  --print          print the scripts of the seeds; run nothing\n"
     "  --fleet          whole agents instead of the Raft core; --seconds of faults (60)\n"
-    "  --outcomes       with --fleet: print what became of the runs\n";
+    "  --outcomes       with --fleet: print what became of the runs\n"
+    "  --hosts N        with --fleet: a cluster of N hosts with 3, 5 or 7 voters\n";
 
 struct Arguments {
   std::int64_t seeds = 1;
@@ -57,6 +58,7 @@ struct Arguments {
   std::int64_t marks = -1;  ///< Below 0: not asked for.
   bool is_fleet = false;
   bool shows_outcomes = false;
+  std::int64_t hosts = 0;
 };
 
 struct Totals {
@@ -161,9 +163,9 @@ constexpr std::array kFlags{Flag{"--trace", true, &Arguments::traces},
                             Flag{"--fleet", true, &Arguments::is_fleet},
                             Flag{"--outcomes", true, &Arguments::shows_outcomes}};
 constexpr std::array kNumbers{
-    Number{"--seeds", &Arguments::seeds}, Number{"--first", &Arguments::first},
+    Number{"--seeds", &Arguments::seeds},     Number{"--first", &Arguments::first},
     Number{"--seconds", &Arguments::seconds}, Number{"--jobs", &Arguments::jobs},
-    Number{"--marks", &Arguments::marks}};
+    Number{"--marks", &Arguments::marks},     Number{"--hosts", &Arguments::hosts}};
 constexpr std::array kTexts{Text{"--mutant", &Arguments::mutant},
                             Text{"--scenario", &Arguments::scenario}};
 
@@ -259,7 +261,7 @@ int main(int argc, char** argv) {
   if (arguments.is_fleet) {
     return distcron::sim::run_fleet({arguments.seeds, arguments.first, arguments.seconds,
                                      arguments.jobs, arguments.traces, arguments.stops,
-                                     arguments.shrinks, arguments.shows_outcomes});
+                                     arguments.shrinks, arguments.shows_outcomes, arguments.hosts});
   }
   if (!arguments.scenario.empty()) return run_scenario(arguments);
   if (arguments.prints) {
