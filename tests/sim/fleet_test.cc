@@ -168,6 +168,16 @@ TEST_CASE("the seeds that found faults of the agent pass") {
   }
 }
 
+// A host whose state did not know who votes with it (109), an end that came before the state was
+// complete (225), a voter that stopped when its row said so (668).
+TEST_CASE("the seeds that found faults of members and restarts pass") {
+  for (const std::uint64_t seed : {109U, 225U, 668U}) {
+    const FleetOutcome outcome = FleetWorld(draw_fleet_plan(seed, 60)).run();
+    CHECK_MESSAGE(!outcome.violation, "seed " << seed);
+    CHECK(outcome.starts > 0);
+  }
+}
+
 TEST_CASE("who was away for long gets a snapshot") {
   FleetPlan plan = draw_plain_plan(5, 30);
   plan.options.nodes = 3;
