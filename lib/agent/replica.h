@@ -90,8 +90,7 @@ class Replica {
 
   [[nodiscard]] const consensus::Raft& raft() const { return *raft_; }
 
-  /// None before start().
-  [[nodiscard]] std::vector<consensus::Member> config_members() const;
+  [[nodiscard]] std::vector<consensus::Member> config_members() const;  ///< Empty before start().
 
   [[nodiscard]] bool is_scheduler() const { return raft_->is_scheduler(); }
 
@@ -103,8 +102,7 @@ class Replica {
 
   [[nodiscard]] const consensus::Settings& settings() const { return settings_; }
 
-  /// The state holds all that the log held at the start: before, it may show what is over as
-  /// claimed.
+  /// The state holds all that the log held at the start; before, what is over may look claimed.
   [[nodiscard]] bool is_caught_up() const;
 
   [[nodiscard]] std::int64_t term() const { return raft_->term(); }
