@@ -68,6 +68,17 @@ bool PeerMember::send(PeerFrame frame, std::string_view body) {
   return true;
 }
 
+void PeerMember::greet_on_spares(PeerFrame frame) {
+  frame.parts = 1;
+  for (std::size_t i = 0; i < spares_.size(); ++i) {
+    if (!spares_[i].is_connected()) {
+      has_greeted_[i] = false;
+    } else if (!has_greeted_[i]) {
+      has_greeted_[i] = spares_[i].send(frame, encode_pong(credit()));
+    }
+  }
+}
+
 bool PeerMember::send_chunk(PeerFrame frame, std::string_view body, MonoTime now) {
   used_at_ = now;
   if (chunk_credit(now) <= 0) return false;

@@ -35,6 +35,9 @@ class PeerMember {
 
   /// `frame` has kind, cluster, from, boot, incarnation and id; the rest is put here.
   bool send(PeerFrame frame, std::string_view body);
+  /// Says something on each further connection that is new: whoever is let in and silent could not
+  /// be told from who never was, see Gate. `frame` has the kind kCredit.
+  void greet_on_spares(PeerFrame frame);
   bool send_chunk(PeerFrame frame, std::string_view body, MonoTime now);
   [[nodiscard]] int chunk_credit(MonoTime now);
 
@@ -65,6 +68,7 @@ class PeerMember {
   Peer peer_;
   PeerLink link_;
   std::array<PeerLink, 2> spares_;  ///< Open while the way is rough.
+  std::array<bool, 2> has_greeted_{};
   PeerLink bulk_;
   PeerState state_;
   PeerBoots boots_;

@@ -138,6 +138,7 @@ class ZmqPeerMesh final : public PeerMesh {
         const Ping ping{now.mono.time_since_epoch().count()};
         count_sent(member->send(frame_of(PeerKind::kPing, 0), encode_ping(ping)));
       }
+      member->greet_on_spares(frame_of(PeerKind::kCredit, 0));
       next_timer_ = std::min(next_timer_, member->next_timer());
     }
     cut_unwanted();
