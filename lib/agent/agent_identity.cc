@@ -192,8 +192,10 @@ Status Agent::advertise(const std::string& address) {
                      "change or remove it there, and restart the agent");
   }
   if (identity_.mesh_advertise == full) return {};
-  identity_.mesh_advertise = full;
-  DC_CHECK_OK(save_identity(options_.layout.storage_dir, identity_));
+  Identity changed = identity_;
+  changed.mesh_advertise = full;
+  DC_CHECK_OK(save_identity(options_.layout.storage_dir, changed));
+  identity_ = std::move(changed);
   fleet_->set_addresses({full});
   introduce_node();
   return {};

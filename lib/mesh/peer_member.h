@@ -4,8 +4,8 @@
 //
 // On a network that loses packets a connection stands still for seconds now and then: what was lost
 // in it must come before all that is behind it. So a way that answers late, or breaks, is rough for
-// a minute: short messages of the consensus, which do no harm twice, then go over a second
-// connection, too, and the peer goes by the copy that comes first.
+// a minute: short messages of the consensus, which do no harm twice, then go over two more
+// connections, and the peer goes by the copy that comes first.
 #pragma once
 
 #include <array>
