@@ -27,6 +27,13 @@ std::string objection_to(const model::Command& command, consensus::NodeId from) 
   return {};
 }
 
+/// A leader has a term, and the first is 1. (A member that has heard of none yet answers with 0.)
+bool is_leader_of_none(const consensus::Message& message) {
+  return message.term <= 0 && (message.kind == consensus::MessageKind::kAppend ||
+                               message.kind == consensus::MessageKind::kSnapshotChunk ||
+                               message.kind == consensus::MessageKind::kTimeoutNow);
+}
+
 }  // namespace
 
 void Fleet::refuse(consensus::NodeId from, mesh::Refusal reason, const std::string& why) {
@@ -35,7 +42,8 @@ void Fleet::refuse(consensus::NodeId from, mesh::Refusal reason, const std::stri
 
 void Fleet::on_raft(const mesh::PeerMessage& message) {
   auto decoded = consensus::decode_message(message.bytes);
-  if (!decoded) return refuse(message.from, mesh::Refusal::kMalformed, "consensus");
+  if (!decoded || is_leader_of_none(*decoded))
+    return refuse(message.from, mesh::Refusal::kMalformed, "consensus");
   // Who sent it is what the mesh proved, never what it says.
   if (decoded->from != message.from) {
     return refuse(message.from, mesh::Refusal::kForgedSender, "consensus");

@@ -42,6 +42,9 @@ class SecurityTest(unittest.TestCase):
     def setUpClass(cls):
         cls.fleet = cls.enterClassContext(OpenFleet(3))
         cls.fleet.wait_for_scheduler(1)
+        for number in (2, 1):  # so that there is a term that is over
+            cls.fleet.some_scheduler().ctl("cluster", "stepdown", "--to", f"n{number}")
+            cls.fleet.wait_for_scheduler(number)
         # n3 is the one that goes bad; n2 works, under the eyes of n1.
         cls.job = ticks.Ticks(cls.fleet.folder)
         cls.job.add(cls.fleet[1], on=2)
@@ -240,6 +243,8 @@ class SecurityTest(unittest.TestCase):
              (raw.RAFT, leader(3, 2, self.cluster, term, [claim], incarnation=0), {})),
             ("a term that is over", "old_term",
              (raw.RAFT, leader(3, 2, self.cluster, term - 1, [claim]), {})),
+            ("a term that never was", "malformed",
+             (raw.RAFT, leader(3, 2, self.cluster, 0, [claim]), {})),
             ("a dispatch of who is not the scheduler", "second_leader",
              (raw.RAFT, leader(3, 2, self.cluster, term, [claim]), {})),
             ("another version", "other_version", (raw.RAFT, junk, {"change": {3: 2}})),
