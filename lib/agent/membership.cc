@@ -47,7 +47,10 @@ class Step {
     }
     for (const auto& [id, member] : configured_) {
       const auto known = known_.find(id);
-      if (known == known_.end()) return DropMember{id};
+      if (known == known_.end()) {
+        if (is_last_leader(*member)) return heir();
+        return DropMember{id};
+      }
       MemberKind kind = member->kind;
       const bool may_change = kind != MemberKind::kVoter || fits_witness(voters_ - 1);
       if (kind != MemberKind::kLearner && may_change) kind = voter(*known->second).kind;
@@ -75,6 +78,30 @@ class Step {
   /// lead: a witness with the longest log elects nobody else, so the rest must be a quorum alone.
   [[nodiscard]] bool fits_witness(std::int64_t others) const {
     return witnesses_ + 1 < others - witnesses_;
+  }
+
+  /// Without it nobody could ever be elected again.
+  [[nodiscard]] bool is_last_leader(const Member& member) const {
+    return member.kind == MemberKind::kVoter &&
+           std::none_of(configured_.begin(), configured_.end(), [&member](const auto& item) {
+             return item.first != member.id && item.second->kind == MemberKind::kVoter;
+           });
+  }
+
+  /// Gives a vote to somebody before the last one who may lead is dropped, if need be against what
+  /// was wanted of it; nothing while nobody has caught up.
+  [[nodiscard]] MembershipStep heir() const {
+    const auto reluctance = [](const MemberFacts& member) {
+      return std::tuple(member.is_standby, member.is_draining, order_of(member));
+    };
+    const MemberFacts* best = nullptr;
+    for (const auto& [id, member] : known_) {
+      const bool is_fit = configured_.contains(id) && !member->is_witness && member->is_alive &&
+                          member->lag <= kCaughtUp;
+      if (is_fit && (best == nullptr || reluctance(*member) < reluctance(*best))) best = member;
+    }
+    if (best == nullptr) return {};
+    return ChangeKind{voter(*best), false};
   }
 
   /// The best member without a vote that could have one.

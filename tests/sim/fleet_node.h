@@ -93,6 +93,8 @@ class FleetNode {
   [[nodiscard]] const planner::State* state() const;
   [[nodiscard]] std::int64_t applied() const;
   [[nodiscard]] bool is_scheduler() const;
+  /// Role, term and members as it knows them, for messages.
+  [[nodiscard]] std::string describe() const;
   [[nodiscard]] agent::Now now() const;
   /// Members of the log, as this agent has them.
   [[nodiscard]] consensus::Config config() const;

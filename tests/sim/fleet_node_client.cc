@@ -57,6 +57,22 @@ std::int64_t FleetNode::applied() const {
   return agent_ ? agent_->log->last_applied() : 0;
 }
 
+std::string FleetNode::describe() const {
+  std::string text = node_name(id_);
+  if (!agent_) return text + " down";
+  const consensus::Raft& raft = agent_->log->raft();
+  text += raft.role() == consensus::Role::kLeader ? " leads" : " follows";
+  text += " in term " + std::to_string(raft.term()) + ", applied " +
+          std::to_string(agent_->log->last_applied()) + " of " + std::to_string(raft.last_index()) +
+          ", members";
+  for (const consensus::Member& member : raft.config().members) {
+    text += " " + std::to_string(member.id);
+    if (member.kind == consensus::MemberKind::kLearner) text += " (standby)";
+    if (member.kind == consensus::MemberKind::kWitness) text += " (witness)";
+  }
+  return text + (agent_->is_leaving ? ", leaves" : "");
+}
+
 bool FleetNode::is_scheduler() const {
   return agent_ && agent_->schedules();
 }

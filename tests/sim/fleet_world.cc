@@ -340,7 +340,10 @@ void FleetWorld::finish() {
     return;
   }
   if (leaders != 1) {
-    return judge_.fail("no_scheduler", std::to_string(leaders) + " members schedule at the end");
+    std::string text = std::to_string(leaders) + " members schedule at the end";
+    for (const auto& one : nodes_)
+      text += "; " + one->describe();
+    return judge_.fail("no_scheduler", text);
   }
   const FleetNode& leader = **std::find_if(nodes_.begin(), nodes_.end(),
                                            [](const auto& one) { return one->is_scheduler(); });

@@ -73,6 +73,20 @@ std::int64_t settle(MembershipFacts facts) {
 }
 
 TEST_SUITE("membership") {
+  TEST_CASE("who may lead alone is dropped only after another one has got a vote") {
+    MembershipFacts facts = fleet(3, 1);
+    facts.members.erase(facts.members.begin());  // 1 was removed
+    facts.members[0].is_standby = true;
+    CHECK(text(facts) == "promote 3");
+    facts.members[1].is_witness = true;  // may vote and not lead
+    CHECK(text(facts) == "promote 2");   // rather than that nobody could ever lead again
+    facts.members[0].is_alive = false;
+    CHECK(text(facts) == "nothing");
+    facts.members[0].is_alive = true;
+    facts.config.members[1].kind = MemberKind::kVoter;
+    CHECK(text(facts) == "drop 1");
+  }
+
   TEST_CASE("the number of voters follows the number of members") {
     for (const auto& row : std::vector<std::pair<consensus::NodeId, std::int64_t>>{
              {1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 5}, {6, 5}, {7, 5}, {30, 5}}) {
