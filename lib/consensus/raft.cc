@@ -25,8 +25,7 @@ Result<std::unique_ptr<Raft>> Raft::make(const Settings& settings, Stored stored
   // Unique over restarts, so that an old answer cannot be taken for a new one.
   impl->next_context = dice.draw();
   impl->reset_election_timer();
-  // Nobody else could be the leader: no reason to wait.
-  if (impl->is_sole_voter()) impl->election_deadline = now;
+  if (impl->leads_alone()) impl->election_deadline = now;
   return std::unique_ptr<Raft>(new Raft(std::move(impl)));
 }
 
@@ -148,7 +147,7 @@ void Raft::Impl::handle(DiskFull event) {
   if (mutant("disk-full-acks")) return;
   is_disk_full = event.is_full;
   if (!event.is_full) {
-    if (is_sole_voter()) election_deadline = now;
+    if (leads_alone()) election_deadline = now;
     return;
   }
   unsynced.clear();

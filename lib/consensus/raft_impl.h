@@ -191,6 +191,7 @@ struct Raft::Impl {
   [[nodiscard]] std::size_t voting_count() const;
   [[nodiscard]] std::size_t quorum() const;
   [[nodiscard]] bool is_sole_voter() const;
+  [[nodiscard]] bool leads_alone() const;
   [[nodiscard]] std::int64_t place_in_order() const;
   [[nodiscard]] bool is_config_pending() const;
   [[nodiscard]] Result<Config> changed_config(const ChangeMember& change) const;

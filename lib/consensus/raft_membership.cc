@@ -56,6 +56,13 @@ bool Raft::Impl::is_sole_voter() const {
   return voting_count() == 1 && is_voting(settings.self);
 }
 
+/// Nobody else can be the leader: no reason to wait for an election timeout. Not so for a voter
+/// that has become the only one lately: the leader that gave its own vote away counts on this
+/// member for its lease until it has heard that the change is committed (4.2.2, 6.4.1).
+bool Raft::Impl::leads_alone() const {
+  return is_sole_voter() && (hard.vote == settings.self || hard.term == 0);
+}
+
 /// 0 for the voter that shall lead if it can; by rank, then by id.
 std::int64_t Raft::Impl::place_in_order() const {
   constexpr std::int64_t kPlaceMax = 8;

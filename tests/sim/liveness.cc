@@ -98,6 +98,7 @@ std::uint64_t World::choose_majority() {
 
 void World::heal(std::uint64_t healed) {
   is_healing_ = true;
+  healed_ = healed;
   for (std::int64_t id = 1; id <= last_id_; ++id) {
     if (!has(healed, id)) continue;
     Host& at = node(id);

@@ -94,6 +94,7 @@ class Oracle {
 
   struct Committed {
     consensus::Term term = 0;
+    consensus::Term by = 0;  ///< Of the leader that committed it.
     std::uint64_t digest = 0;
     std::uint64_t chain = 0;  ///< Digest of all entries up to here.
   };

@@ -156,6 +156,7 @@ void Oracle::commit_as_leader(NodeId id, Index commit) {
     }
     const Slot& slot = v.log[static_cast<std::size_t>(i - v.base - 1)];
     committed_.push_back(Committed{.term = slot.term,
+                                   .by = term,
                                    .digest = slot.digest,
                                    .chain = mix64(committed_.back().chain ^ slot.digest)});
   }
@@ -297,11 +298,14 @@ void Oracle::on_durable(NodeId id, const DiskWrite& write) {
     v.votes.push_back(Vote{.term = db.hard.term, .vote = db.hard.vote});
   }
   trace_.add({.at = now, .mark = Mark::kDurable, .a = id, .b = db.hard.term, .c = db.last_index()});
-  // An entry that was written again, the same, is no loss.
+  // An entry that was written again, the same, is no loss. Nor is one of a host that has yet to
+  // hear of the term in which it was committed: its copy was not counted, and a leader of a term
+  // between may replace it.
   if (replaced_.node == id && write.kind != DiskWrite::Kind::kCompact) {
     const Index at = replaced_.index;
     replaced_.node = 0;
-    if (!has_durable(id, at, committed_[static_cast<std::size_t>(at)].term)) {
+    const Committed& entry = committed_[static_cast<std::size_t>(at)];
+    if (db.hard.term >= entry.by && !has_durable(id, at, entry.term)) {
       fail("committed_lost", "node " + std::to_string(id) + " drops the committed entry " +
                                  std::to_string(at) + " from its disk");
     }

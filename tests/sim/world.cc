@@ -297,7 +297,11 @@ SimTime World::disk_delay(const Host& at) {
 }
 
 NodeId World::pick_for_client(Rng& rng) const {
-  const auto& members = oracle_.committed_config().members;
+  std::vector<Member> members = oracle_.committed_config().members;
+  if (is_healing_) {
+    // Who is let alone by the faults is there for clients as well.
+    std::erase_if(members, [this](const Member& m) { return (healed_ >> m.id & 1U) == 0; });
+  }
   if (members.empty()) return 0;
   const NodeId any = members[rng.below(members.size())].id;
   const NodeId known = leader_known_by(any);

@@ -149,6 +149,7 @@ class World {
   std::int64_t lossy_permille_ = 0;
   std::uint64_t scripted_seq_ = 0;
   bool is_healing_ = false;
+  std::uint64_t healed_ = 0;  ///< Bits of the ids, in the second phase.
   std::array<consensus::Index, kNodesMax + 1> applied_before_{};  ///< When last looked at.
   Outcome outcome_;
 };
