@@ -46,7 +46,7 @@ class ZmqControlServer final : public ControlServer {
     zmq::socket_t& socket = door->socket;
     require_authentication(socket, keys, kZapDomain);
     socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
-    socket.set(zmq::sockopt::maxmsgsize, kMessageBytesMax);
+    socket.set(zmq::sockopt::maxmsgsize, kMessageBytesMax * kSpareBytes);
     socket.set(zmq::sockopt::linger, 0);
     socket.set(zmq::sockopt::sndhwm, kQueueMessages);
     socket.set(zmq::sockopt::rcvhwm, kQueueMessages);
@@ -134,6 +134,11 @@ class ZmqControlServer final : public ControlServer {
     }
     if (frames.size() > kFramesMax) {
       refuse(Refusal::kTooManyParts, counters_.too_many_parts, frames.back());
+      gate.cut(frames.back());
+      return true;
+    }
+    if (is_too_large(frames, kMessageBytesMax)) {
+      refuse(Refusal::kTooLarge, counters_.too_large, frames.back());
       gate.cut(frames.back());
       return true;
     }

@@ -30,6 +30,7 @@ struct ControlCounters {
   std::int64_t refused_keys = 0;    ///< ZAP said no.
   std::int64_t malformed = 0;       ///< Wrong number of frames.
   std::int64_t too_many_parts = 0;  ///< So many frames that the sender was cut.
+  std::int64_t too_large = 0;       ///< A message so long that the sender was cut.
   std::int64_t failed_handshakes = 0;
   std::int64_t unauthenticated = 0;  ///< Without User-Id: dropped.
   std::int64_t undeliverable = 0;    ///< Replies to peers that had gone.

@@ -66,7 +66,7 @@ class ZmqPeerMesh final : public PeerMesh {
         gate_(context_, router_, refusals_) {
     require_authentication(router_, options.keys, kZapDomain);
     router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
-    router_.set(zmq::sockopt::maxmsgsize, kPeerWireBytesMax);
+    router_.set(zmq::sockopt::maxmsgsize, kPeerWireBytesMax * kSpareBytes);
     router_.set(zmq::sockopt::linger, 0);
     router_.set(zmq::sockopt::sndhwm, kQueueMessages);
     router_.set(zmq::sockopt::rcvhwm, kQueueMessages);
@@ -288,6 +288,11 @@ class ZmqPeerMesh final : public PeerMesh {
     }
     if (frames.size() > kFramesMax) {
       refuse(Refusal::kTooManyParts, counters_.too_many_parts, body);
+      cut(routing_id, body);
+      return true;
+    }
+    if (is_too_large(frames, kPeerMessageBytesMax)) {
+      refuse(Refusal::kTooLarge, counters_.too_large, body);
       cut(routing_id, body);
       return true;
     }

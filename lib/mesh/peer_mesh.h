@@ -66,13 +66,14 @@ struct PeerCounters {
   std::int64_t unsent = 0;             ///< No connection, or its queue was full.
   std::int64_t refused_keys = 0;       ///< ZAP said no.
   std::int64_t failed_handshakes = 0;  ///< No CURVE, a wrong server key, too slow.
-  std::int64_t disconnected = 0;       ///< Connections that ended, over-long messages among them.
+  std::int64_t disconnected = 0;       ///< Connections that ended.
   std::int64_t cut = 0;                ///< Connections that were ended here.
   std::int64_t unauthenticated = 0;    ///< Messages without User-Id.
   std::int64_t removed = 0;            ///< Messages of keys that are no longer wanted.
   std::int64_t forged = 0;             ///< The sender is not the owner of the key.
   std::int64_t malformed = 0;
   std::int64_t too_many_parts = 0;
+  std::int64_t too_large = 0;
   std::int64_t other_version = 0;
   std::int64_t other_cluster = 0;
   std::int64_t old_incarnation = 0;

@@ -8,9 +8,10 @@ namespace distcron::mesh {
 namespace {
 
 constexpr std::array<std::string_view, kRefusalCount> kNames{
-    "unknown_key", "handshake",      "unauthenticated", "removed_key",   "forged_sender",
-    "malformed",   "too_many_parts", "other_version",   "other_cluster", "old_incarnation",
-    "old_boot",    "old_term",       "second_leader",   "forbidden",     "left"};
+    "unknown_key",   "handshake",     "unauthenticated", "removed_key",
+    "forged_sender", "malformed",     "too_many_parts",  "too_large",
+    "other_version", "other_cluster", "old_incarnation", "old_boot",
+    "old_term",      "second_leader", "forbidden",       "left"};
 
 }  // namespace
 

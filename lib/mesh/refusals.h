@@ -24,6 +24,7 @@ enum class Refusal : std::uint8_t {
   kForgedSender,     ///< The sender that it names does not own the key.
   kMalformed,
   kTooManyParts,
+  kTooLarge,
   kOtherVersion,
   kOtherCluster,
   kOldIncarnation,

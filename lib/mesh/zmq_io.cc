@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/zmq_io.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <utility>
@@ -29,6 +30,11 @@ std::vector<zmq::message_t> read_frames(zmq::socket_t& socket, std::size_t most)
     frames.push_back(std::move(frame));
   }
   return frames;
+}
+
+bool is_too_large(const std::vector<zmq::message_t>& frames, std::size_t most) {
+  return std::any_of(frames.begin(), frames.end(),
+                     [most](const zmq::message_t& frame) { return frame.size() > most; });
 }
 
 std::string plain_address(const std::string& address) {

@@ -22,6 +22,9 @@ inline constexpr std::string_view kTcp = "tcp://";
 inline constexpr int kHandshakeMs = 5'000;
 /// Routing id and body are two. A message of more than so many ends its connection.
 inline constexpr std::size_t kFramesMax = 8;
+/// ZMQ_MAXMSGSIZE is so many times the limit: libzmq ends the connection of whoever exceeds it and
+/// tells nobody why. What is longer than the limit itself is read, counted and cut here.
+inline constexpr std::int64_t kSpareBytes = 4;
 
 /// The endpoint of an address, which may have the scheme already.
 [[nodiscard]] std::string tcp_endpoint(const std::string& address);
@@ -29,6 +32,9 @@ inline constexpr std::size_t kFramesMax = 8;
 /// All frames of one message; empty when none waits. Of a message of more than `most` frames the
 /// first `most` and its last: more of it is not kept.
 [[nodiscard]] std::vector<zmq::message_t> read_frames(zmq::socket_t& socket, std::size_t most);
+
+/// Whether one of the frames has more than `most` bytes.
+[[nodiscard]] bool is_too_large(const std::vector<zmq::message_t>& frames, std::size_t most);
 
 /// An address as people write it: libzmq names those of IPv4 ::ffff:a.b.c.d, and who comes by a
 /// unix socket localhost:UID:GID:PID.

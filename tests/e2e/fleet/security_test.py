@@ -302,9 +302,10 @@ class SecurityTest(unittest.TestCase):
                            command=[DECIDE, {"term": term, "decisions": [decision]}])
 
     def test_messages_that_are_too_large_or_of_many_parts_cut_their_sender(self):
-        doors = {"mesh": (self.member_key(3), "node=3"),
-                 "control": (self.key_of(self.fleet[1].storage / "keys/operator.key"), "key=")}
-        for door, (key, who) in doors.items():
+        doors = {"mesh": (self.member_key(3), "node=3", 1 << 20),
+                 "control": (self.key_of(self.fleet[1].storage / "keys/operator.key"), "key=",
+                             4 << 20)}
+        for door, (key, who, limit) in doors.items():
             with self.subTest(door=door):
                 before = self.refused(2)
                 with raw.Raw(self.url(2, door), key, self.server_key(2, door)) as bad:
@@ -312,7 +313,11 @@ class SecurityTest(unittest.TestCase):
                     one_node.wait_until(bad.has_ended, 30, "it is cut")
                     self.wait_refused(2, door, "too_many_parts", before, who=who)
                 with raw.Raw(self.url(2, door), key, self.server_key(2, door)) as bad:
-                    bad.wait_open().send(bytes((4 << 20) + 1))
+                    bad.wait_open().send(bytes(limit + 1))
+                    one_node.wait_until(bad.has_ended, 30, "it is cut")
+                    self.wait_refused(2, door, "too_large", before, who=who)
+                with raw.Raw(self.url(2, door), key, self.server_key(2, door)) as bad:
+                    bad.wait_open().send(bytes(4 * limit + 1))
                     one_node.wait_until(bad.has_ended, 30, "it is cut")
 
     def test_a_member_can_propose_nothing_but_what_is_its_own(self):

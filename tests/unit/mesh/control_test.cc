@@ -276,6 +276,27 @@ TEST_SUITE("mesh") {
     CHECK(door.counters().malformed == 0);
   }
 
+  TEST_CASE("a message that is too long cuts its sender and nobody else") {
+    const test::TempDir temp;
+    const KeyPair known = key_pair();
+    Door door({ipc(temp)}, {known.public_key});
+    for (const std::int64_t size : {kMessageBytesMax + 1, kMessageBytesMax * 5}) {
+      RawClient raw;
+      use_curve(raw.socket(), known, door.keys().public_key);
+      raw.socket().connect(ipc(temp));
+      raw.socket().send(zmq::message_t(std::string(static_cast<std::size_t>(size), 'x')),
+                        zmq::send_flags::none);
+      CHECK(raw.is_cut());
+    }
+
+    const auto served = ask(ipc(temp), door.key_file(known), "one");
+    door.stop();
+
+    CHECK(served.has_value());
+    CHECK(door.served() == 1);
+    CHECK(door.counters().too_large == 1);
+  }
+
   TEST_CASE("many clients at once are all answered") {
     const test::TempDir temp;
     const KeyPair known = key_pair();
