@@ -229,8 +229,7 @@ class Agent {
   bool is_introduced_ = false;
   bool is_leaving_ = false;  ///< No member any more.
   bool stops_ = false;
-  bool restarts_ = false;  ///< Once this turn is over.
-  bool may_lead_ = true;
+  bool restarts_ = false;                 ///< Once this turn is over.
   consensus::NodeId told_scheduler_ = 0;  ///< The log says that it is.
   bool makes_new_cluster_ = false;        ///< Of a restored backup.
   bool disk_failed_ = false;

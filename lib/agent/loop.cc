@@ -288,11 +288,7 @@ void Agent::on_role() {
   if (log_->is_scheduler()) scheduler_->wake();
   const model::Node* self = state_.find_node(identity_.node_id);
   if (self != nullptr && !model::is_member(*self)) is_leaving_ = true;
-  const bool may_lead = self == nullptr || self->eligible;
-  if (may_lead != may_lead_) {
-    may_lead_ = may_lead;
-    log_->set_may_lead(may_lead);
-  }
+  log_->set_eligible(self == nullptr || self->eligible);
 }
 
 /// It is no member any more: it starts and decides nothing, and stops when its vote is not needed.

@@ -21,6 +21,11 @@ auto order_of(const MemberFacts& member) {
   return std::tuple(member.rank, member.id);
 }
 
+/// Votes first go to those that may lead.
+auto vote_order_of(const MemberFacts& member) {
+  return std::tuple(!member.is_eligible, order_of(member));
+}
+
 class Step {
  public:
   explicit Step(const MembershipFacts& facts) : facts_(facts) {
@@ -92,7 +97,7 @@ class Step {
   /// was wanted of it; nothing while nobody has caught up.
   [[nodiscard]] MembershipStep heir() const {
     const auto reluctance = [](const MemberFacts& member) {
-      return std::tuple(member.is_standby, member.is_draining, order_of(member));
+      return std::tuple(member.is_standby, member.is_draining, vote_order_of(member));
     };
     const MemberFacts* best = nullptr;
     for (const auto& [id, member] : known_) {
@@ -104,14 +109,17 @@ class Step {
     return ChangeKind{voter(*best), false};
   }
 
-  /// The best member without a vote that could have one.
-  [[nodiscard]] const MemberFacts* best_standby() const {
+  /// The best member without a vote that could have one; of those that may lead, if `leads`.
+  [[nodiscard]] const MemberFacts* best_standby(bool leads) const {
     const MemberFacts* best = nullptr;
     for (const auto& [id, member] : known_) {
       const bool is_fit = !is_voter(id) && !member->is_standby && !member->is_draining &&
                           member->is_alive && member->lag <= kCaughtUp &&
-                          (!member->is_witness || fits_witness(voters_));
-      if (is_fit && (best == nullptr || order_of(*member) < order_of(*best))) best = member;
+                          (!member->is_witness || fits_witness(voters_)) &&
+                          (!leads || (member->is_eligible && !member->is_witness));
+      if (is_fit && (best == nullptr || vote_order_of(*member) < vote_order_of(*best))) {
+        best = member;
+      }
     }
     return best;
   }
@@ -121,7 +129,7 @@ class Step {
     const MemberFacts* worst = nullptr;
     const auto weight = [this](const MemberFacts& member) {
       return std::tuple(member.id != facts_.self, member.is_standby, member.is_draining,
-                        member.silent_for > kDeadFor, order_of(member));
+                        member.silent_for > kDeadFor, vote_order_of(member));
     };
     for (const auto& [id, member] : known_) {
       if (!is_voter(id)) continue;
@@ -138,18 +146,29 @@ class Step {
     });
   }
 
+  /// Whether one that votes may lead and is there.
+  [[nodiscard]] bool has_leader() const {
+    return std::any_of(known_.begin(), known_.end(), [this](const auto& item) {
+      const MemberFacts& member = *item.second;
+      return is_voter(member.id) && member.is_eligible && !member.is_witness &&
+             (member.is_alive || member.id == facts_.self);
+    });
+  }
+
   [[nodiscard]] std::optional<MembershipStep> promotion() const {
-    const MemberFacts* best = best_standby();
+    const MemberFacts* best = best_standby(false);
     if (best == nullptr) return std::nullopt;
     // One vote too many for a moment: first the new one, then the old one goes.
     if (voters_ > wanted_) return std::nullopt;
+    const MemberFacts* heir = has_leader() ? nullptr : best_standby(true);
+    if (heir != nullptr) return ChangeKind{voter(*heir), true};
     if (voters_ < wanted_ || fit_voters() < std::min(voters_, wanted_)) {
       return ChangeKind{voter(*best), false};
     }
     const MemberFacts* worst = worst_voter();
     const bool is_better = worst != nullptr && worst->id != facts_.self &&
-                           order_of(*best) < order_of(*worst) && best->alive_for >= kStableFor &&
-                           facts_.since_swap >= kSwapPause;
+                           vote_order_of(*best) < vote_order_of(*worst) &&
+                           best->alive_for >= kStableFor && facts_.since_swap >= kSwapPause;
     if (is_better) return ChangeKind{voter(*best), true};
     return std::nullopt;
   }

@@ -104,6 +104,14 @@ bool Replica::is_idle() const {
   return !in_flight_ && waiting_.empty() && waiting_for_others_.empty() && placed_.empty();
 }
 
+bool Replica::is_scheduler() const {
+  return raft_->is_scheduler();
+}
+
+std::int64_t Replica::last_applied() const {
+  return last_applied_;
+}
+
 bool Replica::is_caught_up() const {
   return raft_ && last_applied_ >= std::min(kept_index_, raft_->last_index());
 }

@@ -66,7 +66,8 @@ class Replica {
   /// Hands the role on; to the best voter when `to` is 0.
   void transfer(consensus::NodeId to) { step(consensus::Transfer{to}); }
 
-  void set_may_lead(bool may) { step(consensus::MayLead{may}); }
+  /// Who is not stands for election only as a last resort: no other's log may be long enough.
+  void set_eligible(bool is_eligible) { is_eligible_ = is_eligible; }
 
   // Once a turn, in this order.
   void begin_turn(const Now& now) { now_ = now; }
@@ -92,13 +93,11 @@ class Replica {
 
   [[nodiscard]] std::vector<consensus::Member> config_members() const;  ///< Empty before start().
 
-  [[nodiscard]] bool is_scheduler() const { return raft_->is_scheduler(); }
-
+  [[nodiscard]] bool is_scheduler() const;
   [[nodiscard]] bool is_alone() const;  ///< The only member of its cluster.
-
   [[nodiscard]] bool is_idle() const;
 
-  [[nodiscard]] std::int64_t last_applied() const { return last_applied_; }
+  [[nodiscard]] std::int64_t last_applied() const;
 
   [[nodiscard]] const consensus::Settings& settings() const { return settings_; }
 
@@ -243,6 +242,8 @@ class Replica {
   std::int64_t kept_index_ = 0;  ///< Of the last entry, at the start.
   std::int64_t newer_incarnation_ = 0;
   bool role_changed_ = false;
+  bool is_eligible_ = true;
+  bool may_lead_ = true;  ///< As the core was told.
   Status health_;
   std::optional<Error> corrupt_;
 };

@@ -7,6 +7,12 @@
 
 namespace distcron::agent {
 
+namespace {
+
+constexpr int kLastResort = 10;  // election timeouts without a leader
+
+}  // namespace
+
 /// What a client is told whose change is in the log but not yet confirmed.
 Error unconfirmed_change(const std::string& why) {
   return Error{ErrorCode::kUnavailable,
@@ -18,6 +24,7 @@ std::optional<MonoTime> Replica::next_timer() const {
   MonoTime next = raft_->next_tick();
   const auto sooner = [&next](MonoTime at) { next = std::min(next, at); };
   if (disk_again_) sooner(*disk_again_);
+  if (!may_lead_ && no_quorum_since_) sooner(*no_quorum_since_ + kLastResort * settings_.election);
   for (const auto& [tag, barrier] : barriers_) {
     sooner(barrier.index == 0 && barrier.ask_again > now_.mono ? barrier.ask_again
                                                                : barrier.give_up);
@@ -40,6 +47,9 @@ void Replica::on_timer() {
   } else if (!no_quorum_since_) {
     no_quorum_since_ = now_.mono;
   }
+  const bool may_lead = is_eligible_ || (no_quorum_since_ && now_.mono - *no_quorum_since_ >=
+                                                                 kLastResort * settings_.election);
+  if (std::exchange(may_lead_, may_lead) != may_lead) step(consensus::MayLead{may_lead});
   if (disk_again_ && *disk_again_ <= now_.mono && !in_flight_) {
     disk_again_.reset();
     step(consensus::DiskFull{false});

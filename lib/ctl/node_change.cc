@@ -237,10 +237,11 @@ CommandSpec node_set_command() {
       {"node set",
        "say what part a host has in the cluster",
        "role: auto (votes when it is needed), standby (never votes), witness (votes, runs no jobs, "
-       "is never the scheduler). eligible=false: it is never the scheduler. rank: the eligible "
-       "voter of the lowest rank and id is the scheduler, 0 by default.",
+       "is never the scheduler). eligible=false: it is the scheduler only while no other "
+       "can be, for which it waits ten election timeouts. rank: the eligible voter of the lowest "
+       "rank and id is the scheduler, 0 by default.",
        {{"node set web9 role=standby", "never a voter"},
-        {"node set web2 eligible=false", "never the scheduler"},
+        {"node set web2 eligible=false", "the scheduler only as a last resort"},
         {"node set db1 rank=-1", "preferred as scheduler"}}},
       add_set_flags, set);
 }

@@ -113,7 +113,7 @@ std::string node_text(const wire::NodeShowReply& reply, const Output& out) {
   line("draining", item.draining && item.state != "draining" ? "yes" : "");
   line("role", item.role);
   line("wanted", std::string(model::name_of(node.kind)));
-  line("eligible", node.eligible ? "yes" : "no: it is never the scheduler");
+  line("eligible", node.eligible ? "yes" : "no: only as a last resort");
   line("rank", std::to_string(node.rank));
   line("labels", labels_text(node.labels));
   line("running", std::to_string(item.running));

@@ -51,7 +51,6 @@ struct FleetNode::Agent {
   std::int64_t seen_applied = 0;
   bool is_introduced = false;
   bool is_leaving = false;
-  bool may_lead = true;
 
   [[nodiscard]] bool schedules() const {
     return is_introduced && !is_leaving && log->is_scheduler();

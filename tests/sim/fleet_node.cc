@@ -370,11 +370,7 @@ void FleetNode::on_role() {
   if (a.log->is_scheduler()) a.scheduler->wake();
   const model::Node* self = a.state.find_node(id_);
   if (self != nullptr && !model::is_member(*self)) a.is_leaving = true;
-  const bool may_lead = self == nullptr || self->eligible;
-  if (may_lead != a.may_lead) {
-    a.may_lead = may_lead;
-    a.log->set_may_lead(may_lead);
-  }
+  a.log->set_eligible(self == nullptr || self->eligible);
 }
 
 void FleetNode::arm() {

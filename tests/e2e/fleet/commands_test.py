@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -93,6 +94,20 @@ class CommandsTest(unittest.TestCase):
 
 
 class InitTest(unittest.TestCase):
+    def test_who_is_not_eligible_leads_only_where_nobody_else_does(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            for number in (2, 3):
+                three[1].ctl("node", "set", f"n{number}", "eligible=false")
+            three[1].kill()
+            began = time.monotonic()
+            heir = three.some_scheduler(60)
+            print(f"{time.monotonic() - began:.1f} s without a scheduler", flush=True)
+            heir.ctl("add", "job", "--manual", "--on", f"name=n{heir.number}", "--command", "true")
+            heir.ctl("run", "job", "--wait", "--exit-code")
+            three[1].start()
+            three.wait_for_scheduler(1)
+
     def test_init_names_a_single_cluster_and_the_address_that_others_use(self):
         with fleet.Fleet(1) as some:
             one = some[1]

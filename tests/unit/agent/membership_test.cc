@@ -87,6 +87,20 @@ TEST_SUITE("membership") {
     CHECK(text(facts) == "drop 1");
   }
 
+  TEST_CASE("a vote goes to one that may lead where no voter may") {
+    MembershipFacts facts = fleet(7, 5);
+    facts.since_swap = Micros(0);  // what is better, but not urgent, waits
+    for (std::size_t i = 0; i < 5; ++i)
+      facts.members[i].is_eligible = false;
+    CHECK(text(facts) == "promote 6");
+    facts.members[4].is_eligible = true;
+    CHECK(text(facts) == "nothing");
+    facts.members[4].is_alive = false;
+    CHECK(text(facts) == "promote 6");
+    facts.members[5].is_eligible = facts.members[6].is_eligible = false;
+    CHECK(text(facts) == "nothing");
+  }
+
   TEST_CASE("the number of voters follows the number of members") {
     for (const auto& row : std::vector<std::pair<consensus::NodeId, std::int64_t>>{
              {1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 5}, {6, 5}, {7, 5}, {30, 5}}) {
