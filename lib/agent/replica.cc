@@ -108,6 +108,10 @@ bool Replica::is_scheduler() const {
   return raft_->is_scheduler();
 }
 
+std::int64_t Replica::term() const {
+  return raft_->term();
+}
+
 std::int64_t Replica::last_applied() const {
   return last_applied_;
 }

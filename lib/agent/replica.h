@@ -98,13 +98,12 @@ class Replica {
   [[nodiscard]] bool is_idle() const;
 
   [[nodiscard]] std::int64_t last_applied() const;
+  [[nodiscard]] std::int64_t term() const;
 
   [[nodiscard]] const consensus::Settings& settings() const { return settings_; }
 
   /// The state holds all that the log held at the start; before, what is over may look claimed.
   [[nodiscard]] bool is_caught_up() const;
-
-  [[nodiscard]] std::int64_t term() const { return raft_->term(); }
 
   /// Of the last append; an error while the disk is full.
   [[nodiscard]] const Status& health() const { return health_; }
