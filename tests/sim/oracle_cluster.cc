@@ -204,6 +204,16 @@ void Oracle::check_scheduler(NodeId id) {
 }
 
 /// The one rule of persistence: promises leave only after they are durable.
+/// Who is told to take over has the whole log of the leader (3.10): else it could not win.
+void Oracle::check_transfer(const Message& m) {
+  const View& leader = view(m.from);
+  const Index last = leader.last();
+  if (has_durable(m.to, last, leader.term_at(last))) return;
+  fail("transfer_behind", "node " + std::to_string(m.from) + " hands over to node " +
+                              std::to_string(m.to) + ", which has not entry " +
+                              std::to_string(last));
+}
+
 void Oracle::on_send(const Message& m) {
   trace_.add({.at = now,
               .mark = Mark::kSend,
@@ -241,6 +251,7 @@ void Oracle::on_send(const Message& m) {
         fail("durable_before_send",
              what + " leads in term " + std::to_string(m.term) + " before that is durable");
       }
+      if (m.kind == MessageKind::kTimeoutNow) check_transfer(m);
       break;
     case MessageKind::kSnapshotReply:
       if (m.match > view(m.from).disk->raft_db().last_index()) {
