@@ -42,8 +42,9 @@ void Fleet::refuse(consensus::NodeId from, mesh::Refusal reason, const std::stri
 
 void Fleet::on_raft(const mesh::PeerMessage& message) {
   auto decoded = consensus::decode_message(message.bytes);
-  if (!decoded || is_leader_of_none(*decoded))
+  if (!decoded || is_leader_of_none(*decoded)) {
     return refuse(message.from, mesh::Refusal::kMalformed, "consensus");
+  }
   // Who sent it is what the mesh proved, never what it says.
   if (decoded->from != message.from) {
     return refuse(message.from, mesh::Refusal::kForgedSender, "consensus");

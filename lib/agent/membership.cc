@@ -160,8 +160,8 @@ class Step {
     if (best == nullptr) return std::nullopt;
     // One vote too many for a moment: first the new one, then the old one goes.
     if (voters_ > wanted_) return std::nullopt;
-    const MemberFacts* heir = has_leader() ? nullptr : best_standby(true);
-    if (heir != nullptr) return ChangeKind{voter(*heir), true};
+    const MemberFacts* leader = has_leader() ? nullptr : best_standby(true);
+    if (leader != nullptr) return ChangeKind{voter(*leader), true};
     if (voters_ < wanted_ || fit_voters() < std::min(voters_, wanted_)) {
       return ChangeKind{voter(*best), false};
     }

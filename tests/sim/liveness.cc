@@ -24,10 +24,6 @@ constexpr std::int64_t kTimeoutsStable = 10;
 constexpr std::int64_t kWritesWanted = 3;
 constexpr Index kNear = 100;  ///< Entries.
 
-bool has(std::uint64_t set, std::int64_t id) {
-  return (set >> id & 1U) != 0;
-}
-
 /// Whether the healed voters are a majority of the configuration. Witnesses do not help here: one
 /// with the longest log may neither lead nor let others lead, and a message under way can make it
 /// that.
@@ -97,7 +93,6 @@ std::uint64_t World::choose_majority() {
 }
 
 void World::heal(std::uint64_t healed) {
-  is_healing_ = true;
   healed_ = healed;
   for (std::int64_t id = 1; id <= last_id_; ++id) {
     if (!has(healed, id)) continue;

@@ -162,7 +162,7 @@ class Oracle {
   void check_config(consensus::NodeId id);
   void check_scheduler(consensus::NodeId id);
   void check_match(const consensus::Message& message);
-  void check_transfer(const consensus::Message& m);
+  void check_transfer(const consensus::Message& message);
   void mirror_disk(View& view) const;
   static void cut_mirror(View& view, consensus::Index from);
   [[nodiscard]] bool has_durable(consensus::NodeId id, consensus::Index index,

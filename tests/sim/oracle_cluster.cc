@@ -203,7 +203,6 @@ void Oracle::check_scheduler(NodeId id) {
   }
 }
 
-/// The one rule of persistence: promises leave only after they are durable.
 /// Who is told to take over has the whole log of the leader (3.10): else it could not win.
 void Oracle::check_transfer(const Message& m) {
   const View& leader = view(m.from);
@@ -214,6 +213,7 @@ void Oracle::check_transfer(const Message& m) {
                               std::to_string(last));
 }
 
+/// The one rule of persistence: promises leave only after they are durable.
 void Oracle::on_send(const Message& m) {
   trace_.add({.at = now,
               .mark = Mark::kSend,

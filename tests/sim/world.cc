@@ -187,7 +187,7 @@ void World::send(Message message) {
   const bool is_known = host(message.to) != nullptr && message.to != message.from;
   const std::int64_t extra_loss = now_ < lossy_until_ ? lossy_permille_ : 0;
   // While healing, only links of nodes that stay broken lose messages.
-  const std::int64_t loss = is_healing_ ? 0 : o.loss_permille + extra_loss;
+  const std::int64_t loss = is_healing() ? 0 : o.loss_permille + extra_loss;
   if (!is_known || now_ < link(message.from, message.to).blocked_until ||
       draw_chance(net_rng_, loss)) {
     trace_.add({.at = now_,
@@ -217,7 +217,7 @@ void World::send(Message message) {
 void World::deliver(Message message, SimTime extra) {
   const Options& o = options();
   SimTime at = now_ + extra + draw_between(net_rng_, o.delay_min_us, o.delay_max_us);
-  if (!is_healing_ && o.straggler_permille > 0 && draw_chance(net_rng_, o.straggler_permille)) {
+  if (!is_healing() && o.straggler_permille > 0 && draw_chance(net_rng_, o.straggler_permille)) {
     at += draw_scaled(net_rng_, 1, o.straggler_us);
   }
   Link& way = link(message.from, message.to);
@@ -293,14 +293,14 @@ SimTime World::disk_delay(const Host& at) {
   const SimTime slow = now_ < at.slow_until ? at.slow_by : 0;
   return slow +
          draw_between(disk_rng_, o.disk_min_us,
-                      is_healing_ ? std::min(o.disk_max_us, o.disk_min_us * 2) : o.disk_max_us);
+                      is_healing() ? std::min(o.disk_max_us, o.disk_min_us * 2) : o.disk_max_us);
 }
 
 NodeId World::pick_for_client(Rng& rng) const {
   std::vector<Member> members = oracle_.committed_config().members;
-  if (is_healing_) {
+  if (is_healing()) {
     // Who is let alone by the faults is there for clients as well.
-    std::erase_if(members, [this](const Member& m) { return (healed_ >> m.id & 1U) == 0; });
+    std::erase_if(members, [this](const Member& m) { return !has(healed_, m.id); });
   }
   if (members.empty()) return 0;
   const NodeId any = members[rng.below(members.size())].id;

@@ -45,6 +45,11 @@ struct Outcome {
   std::string tail;             ///< Last events, where a violation was found.
 };
 
+/// Whether a set of nodes, as bits, has this one.
+[[nodiscard]] inline bool has(std::uint64_t set, std::int64_t id) {
+  return (set >> id & 1U) != 0;
+}
+
 class World {
  public:
   explicit World(const Script& script);
@@ -65,7 +70,7 @@ class World {
 
   [[nodiscard]] const consensus::Config& first_config() const { return first_config_; }
 
-  [[nodiscard]] bool is_healing() const { return is_healing_; }  ///< In the second phase.
+  [[nodiscard]] bool is_healing() const { return healed_ != 0; }  ///< In the second phase.
 
   void post(const QueuedEvent& event) { queue_.push(event); }
 
@@ -148,8 +153,7 @@ class World {
   SimTime lossy_until_ = 0;
   std::int64_t lossy_permille_ = 0;
   std::uint64_t scripted_seq_ = 0;
-  bool is_healing_ = false;
-  std::uint64_t healed_ = 0;  ///< Bits of the ids, in the second phase.
+  std::uint64_t healed_ = 0;  ///< In the second phase: who is let alone.
   std::array<consensus::Index, kNodesMax + 1> applied_before_{};  ///< When last looked at.
   Outcome outcome_;
 };

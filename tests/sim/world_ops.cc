@@ -31,7 +31,7 @@ std::int64_t World::leader() const {
 }
 
 void World::begin_op(std::size_t number) {
-  if (is_healing_) return;
+  if (is_healing()) return;
   const Op& op = script_.ops[number];
   trace_.add({.at = now_, .mark = Mark::kOp, .a = static_cast<std::int64_t>(number) + 1});
   const SimTime until = now_ + op.length;
