@@ -196,15 +196,26 @@ void Replica::handle(consensus::Ready ready) {
 
 /// A proposal whose place in the log went to another leader's entry. The host's own are proposed
 /// anew: the state takes no fact a second time, should the first one come through after all.
-void Replica::take_back(Proposal proposal) {
+void Replica::take_back(Proposal proposal, bool is_lost) {
   if (proposal.patience == Patience::kForever) {
     waiting_.push_back(std::move(proposal));
     return;
   }
-  refuse(proposal, Error{ErrorCode::kUnavailable,
-                         "the scheduler has changed and the change was lost; try again",
-                         0,
-                         {}});
+  refuse(proposal, is_lost ? Error{ErrorCode::kUnavailable,
+                                   "the scheduler has changed and the change was lost; try again",
+                                   0,
+                                   {}}
+                           : unconfirmed_change("the scheduler has changed"));
+}
+
+/// Of two with one place the older term's is out, if not for ever: who has it may yet lead.
+void Replica::place(std::int64_t index, Proposal proposal) {
+  const auto [at, is_free] = placed_.try_emplace(index);
+  if (!is_free) {
+    if (at->second.term > proposal.term) std::swap(at->second, proposal);
+    take_back(std::move(at->second), false);
+  }
+  at->second = std::move(proposal);
 }
 
 /// Places from an older term than that of the newest entry, unless the entry there is of it.
@@ -219,7 +230,7 @@ void Replica::take_back_overwritten(const std::vector<consensus::Entry>& entries
     }
     Proposal proposal = std::move(at->second);
     at = placed_.erase(at);
-    take_back(std::move(proposal));
+    take_back(std::move(proposal), false);
   }
 }
 
@@ -247,7 +258,7 @@ void Replica::on_accepted(const consensus::Accepted& accepted) {
     std::int64_t index = accepted.first;
     for (Proposal& proposal : mine.mapped()) {
       proposal.term = accepted.term;
-      placed_.insert_or_assign(index++, std::move(proposal));
+      place(index++, std::move(proposal));
     }
     return;
   }
@@ -319,7 +330,7 @@ void Replica::apply(const consensus::Entry& entry) {
     if (!is_here && proposal.patience == Patience::kClient) {
       refuse(proposal, unconfirmed_change("the scheduler has named a wrong place for it"));
     } else if (!is_mine) {
-      take_back(std::move(proposal));
+      take_back(std::move(proposal), true);
     }
   }
   if (entry.kind != consensus::EntryKind::kCommand) {

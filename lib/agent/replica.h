@@ -168,7 +168,8 @@ class Replica {
   void place_for(Forwarded forwarded);
   void refuse_others();
   void forward_waiting(consensus::NodeId leader);
-  void take_back(Proposal proposal);
+  void place(std::int64_t index, Proposal proposal);
+  void take_back(Proposal proposal, bool is_lost);  ///< `is_lost`: for good.
   void take_back_overwritten(const std::vector<consensus::Entry>& entries);
   void on_accepted(const consensus::Accepted& accepted);
   void on_refused(const consensus::Refused& refused);

@@ -122,7 +122,7 @@ void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,
     return;
   }
   proposal.term = term;
-  placed_.insert_or_assign(*index, std::move(proposal));
+  place(*index, std::move(proposal));
 }
 
 }  // namespace distcron::agent
