@@ -128,6 +128,8 @@ void Agent::introduce_node() {
     } else if (applied.status.error().code == ErrorCode::kUnavailable) {
       introduce_node();
     } else {
+      const model::Node* self = state_.find_node(identity_.node_id);
+      if (self != nullptr && !model::is_member(*self)) return;  // it leaves when it may
       stop_for(applied.status.error());
     }
   });

@@ -168,6 +168,7 @@ class Fleet final : public Link {
   [[nodiscard]] MembershipFacts membership_facts() const;
   [[nodiscard]] std::optional<MonoTime> last_heard(consensus::NodeId id) const;
   [[nodiscard]] Micros hold_of(consensus::NodeId id) const;
+  [[nodiscard]] bool is_cast_out() const;
   [[nodiscard]] std::optional<mesh::PeerState> peer_state(consensus::NodeId id) const;
   [[nodiscard]] bool is_clock_good(consensus::NodeId id, Micros off_max) const;
 
@@ -190,8 +191,7 @@ class Fleet final : public Link {
   std::map<consensus::NodeId, std::vector<MonoTime>> losses_;  ///< Of the role, not handed over.
   MonoTime leads_since_{};
   bool leads_ = false;
-  std::optional<MonoTime> leaving_since_;
-  std::optional<MonoTime> cut_off_since_;  ///< While it is leaving.
+  std::optional<MonoTime> cast_out_since_;  ///< While it is leaving.
   MonoTime last_swap_{};
   MonoTime next_transfer_{};
   consensus::NodeId handed_to_ = 0;

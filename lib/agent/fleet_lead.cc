@@ -25,10 +25,8 @@ constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more sha
 constexpr Micros kHostClockMax{2'000'000};
 constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
 constexpr Micros kEchoWait{5'000'000};
-/// A voter that left waits so long for the others to drop it from the log's members, and so long
-/// for a leader: whom the others have dropped hears of none.
-constexpr Seconds kDropWait{60};
-constexpr Seconds kLeaderWait{5};
+/// So long the others must not know a voter that leaves before it believes that.
+constexpr Seconds kCastOutFor{5};
 
 Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
@@ -227,21 +225,36 @@ void Fleet::lead() {
 }
 
 /// The row of a member goes before its vote. If it stopped in between, the rest of two would be no
-/// majority of two, and could not even drop it.
+/// majority of two, and could not even drop it. So it stays, however long the others are away.
 bool Fleet::may_stop() {
   const consensus::Raft& raft = replica_->raft();
-  const bool leads = raft.role() == consensus::Role::kLeader;
   const auto& members = raft.config().members;
   const bool votes = std::any_of(members.begin(), members.end(), [this](const auto& member) {
     return member.id == facts_.self && member.kind != consensus::MemberKind::kLearner;
   });
-  const bool is_counted = votes || (leads && raft.is_config_pending());
-  if (!is_counted || replica_->is_alone() || mutant("leaves-at-once")) return true;
-  if (!leaving_since_) leaving_since_ = now_.mono;
-  if (raft.has_quorum()) cut_off_since_.reset();
-  if (!raft.has_quorum() && !cut_off_since_) cut_off_since_ = now_.mono;
-  return now_.mono - *leaving_since_ >= kDropWait ||
-         (cut_off_since_ && now_.mono - *cut_off_since_ >= kLeaderWait);
+  // A drop of its own vote that is not committed yet: nobody else may have that entry.
+  const bool is_dropping = !votes && raft.is_config_pending();
+  if ((!votes && !is_dropping) || replica_->is_alone() || mutant("leaves-at-once")) return true;
+  if (raft.has_quorum() || !is_cast_out()) {
+    cast_out_since_.reset();
+    return false;
+  }
+  if (!cast_out_since_) cast_out_since_ = now_.mono;
+  return now_.mono - *cast_out_since_ >= kCastOutFor;
+}
+
+/// Whether those that vote know it no more: they have dropped its vote, which it cannot hear.
+bool Fleet::is_cast_out() const {
+  bool is_refused = false;
+  for (const mesh::PeerState& peer : mesh_.peer_states()) {
+    const auto& members = replica_->raft().config().members;
+    const bool votes = std::any_of(members.begin(), members.end(), [&peer](const auto& member) {
+      return member.id == peer.node_id && member.kind != consensus::MemberKind::kLearner;
+    });
+    if (votes && peer.is_connected) return false;
+    if (votes && peer.is_refused) is_refused = true;
+  }
+  return is_refused;
 }
 
 void Fleet::step_down(consensus::NodeId to) {

@@ -287,7 +287,10 @@ void Agent::on_role() {
   fleet_->refresh_peers();
   if (log_->is_scheduler()) scheduler_->wake();
   const model::Node* self = state_.find_node(identity_.node_id);
-  if (self != nullptr && !model::is_member(*self)) is_leaving_ = true;
+  const bool leaves = self != nullptr && !model::is_member(*self);
+  if (leaves && !std::exchange(is_leaving_, true)) {
+    log_info("agent", "this host is no member any more; it stays until its vote is dropped");
+  }
   log_->set_eligible(self == nullptr || self->eligible);
 }
 

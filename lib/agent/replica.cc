@@ -97,7 +97,14 @@ bool Replica::is_alone() const {
 }
 
 std::vector<consensus::Member> Replica::config_members() const {
-  return raft_ ? raft_->config().members : std::vector<consensus::Member>{};
+  if (!raft_) return {};
+  std::vector<consensus::Member> out = raft_->config().members;
+  if (raft_->is_config_pending()) {
+    consensus::Index index = 0;
+    const consensus::Config committed = raft_->config_at(raft_->commit_index(), index);
+    out.insert(out.end(), committed.members.begin(), committed.members.end());
+  }
+  return out;
 }
 
 bool Replica::is_idle() const {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replica: this member's copy of the log and of the state. Proposals in, applied entries out, on
-// every member of the cluster. It drives the Raft core with the store and the mesh, and owns the
-// order persist -> send -> apply -> act: an entry is applied to the state when it is committed and
-// durable here; then its rows go to the store, its orders go out and its proposer is answered. One
-// batch is under way to the disk at a time; what arrives meanwhile forms the next (group commit).
-// Proposals made on a host that does not lead go to the one that does. Loop thread only.
+// Replica: this member's copy of the log and of the state. Proposals in, applied entries out. It
+// drives the Raft core with the store and the mesh, in the order persist -> send -> apply -> act:
+// an entry is applied when it is committed and durable here; then its rows go to the store, its
+// orders out and its proposer is answered. One batch is under way to the disk at a time; the next
+// forms meanwhile (group commit). Where this host does not lead they go to who does. Loop thread
+// only.
 #pragma once
 
 #include <algorithm>
@@ -91,8 +91,8 @@ class Replica {
 
   [[nodiscard]] const consensus::Raft& raft() const { return *raft_; }
 
-  [[nodiscard]] std::vector<consensus::Member> config_members() const;  ///< Empty before start().
-
+  /// Whose vote counts, or would again if the pending change were lost; empty before start().
+  [[nodiscard]] std::vector<consensus::Member> config_members() const;
   [[nodiscard]] bool is_scheduler() const;
   [[nodiscard]] bool is_alone() const;  ///< The only member of its cluster.
   [[nodiscard]] bool is_idle() const;

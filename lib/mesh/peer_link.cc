@@ -140,11 +140,13 @@ void PeerLink::on_event(const SocketEvent& event, MonoTime now) {
   switch (event.kind) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       is_connected_ = true;
+      is_refused_ = false;
       next_at_.reset();
       delay_ = kDelayMin;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       ++refusals_;
+      is_refused_ = true;
       [[fallthrough]];
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       retry_later(now);  // libzmq has given the socket up

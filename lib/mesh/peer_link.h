@@ -76,6 +76,9 @@ class PeerLink {
   /// How often the other side has said that it does not know our key.
   [[nodiscard]] int refusals() const { return refusals_; }
 
+  /// It said so after the last connection.
+  [[nodiscard]] bool is_refused() const { return is_refused_; }
+
  private:
   void on_event(const SocketEvent& event, MonoTime now);
   void retry_later(MonoTime now);
@@ -90,6 +93,7 @@ class PeerLink {
   bool is_connected_ = false;
   std::uint64_t breaks_ = 0;
   int refusals_ = 0;
+  bool is_refused_ = false;
   MonoTime opened_at_{};
   MonoTime look_at_{};               ///< When the monitor is read next.
   std::optional<MonoTime> next_at_;  ///< When the next target is tried.

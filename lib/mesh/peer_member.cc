@@ -206,6 +206,7 @@ MonoTime PeerMember::next_timer() const {
 PeerState PeerMember::state() const {
   PeerState out = state_;
   out.is_connected = link_.is_connected() || spares_[0].is_connected() || spares_[1].is_connected();
+  out.is_refused = link_.is_refused();
   out.is_rough = is_rough_;
   return out;
 }

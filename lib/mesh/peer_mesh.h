@@ -50,6 +50,7 @@ struct PeerMessage {
 struct PeerState {
   std::int64_t node_id = 0;
   bool is_connected = false;  ///< Our way to it is open.
+  bool is_refused = false;    ///< It was reached last, and does not know our key.
   std::optional<MonoTime> last_heard;
   std::uint64_t boot = 0;  ///< 0: not heard of yet.
   MonoTime boot_since{};   ///< When that boot was first heard of.

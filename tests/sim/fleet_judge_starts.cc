@@ -126,6 +126,7 @@ void FleetJudge::check_overlap(const model::Run& run, const model::JobSpec& spec
                                const Start& start) {
   if (spec.concurrency == model::Concurrency::kAllow || run.force) return;
   if (removed_.contains(start.process.host)) return;
+  if (released_.contains(run.run_id)) return;  // its place was taken from it; it has not heard yet
   for (const auto& [key, other] : live_) {
     if (other->job_uid != start.job_uid) continue;
     const model::Run& row = rows_.at(key.run_id);

@@ -150,6 +150,18 @@ bool FleetWorld::is_stranded() const {
   });
 }
 
+/// Whether it was away until nobody was left whom it knows: it lets nobody else speak, and must
+/// join again.
+bool FleetWorld::is_forsaken(const FleetNode& one, const FleetNode& leader) {
+  const std::vector<model::Node> members = leader.state()->nodes();
+  const bool is_there = std::any_of(members.begin(), members.end(),
+                                    [&one](const auto& member) { return member.id == one.id(); });
+  return is_there && one.has_agent() &&
+         std::none_of(members.begin(), members.end(), [&one](const model::Node& member) {
+           return member.id != one.id() && one.state()->find_node(member.id) != nullptr;
+         });
+}
+
 /// The log has the members of the state, and as many of them vote as shall.
 void FleetWorld::check_members(const FleetNode& leader) {
   const std::vector<model::Node> members = leader.state()->nodes();

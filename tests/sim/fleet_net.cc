@@ -19,7 +19,9 @@ void FleetNet::carry(const Packet& packet) {
     --under_way_;
     FleetMesh* const mesh = mesh_of(packet.to);
     if (mesh == nullptr || !is_open(packet.message.from, packet.to)) return;
-    mesh->deliver(packet);
+    const bool is_known = mesh->deliver(packet);
+    FleetMesh* const sender = mesh_of(packet.message.from);
+    if (sender != nullptr) sender->note_reached(packet.to, is_known);
   });
 }
 
@@ -65,13 +67,13 @@ void FleetMesh::set_peers(const std::vector<mesh::Peer>& peers) {
   peers_ = std::move(kept);
 }
 
-void FleetMesh::deliver(const FleetNet::Packet& packet) {
+bool FleetMesh::deliver(const FleetNet::Packet& packet) {
   const auto found = peers_.find(packet.message.from);
-  if (found == peers_.end()) return;
+  if (found == peers_.end()) return false;
   mesh::PeerState& peer = found->second;
   const mesh::MeshTime now = hooks_.clock();
   mesh::PeerBoots& boots = boots_[peer.node_id];
-  if (boots.hear(packet.boot, now.mono) == mesh::PeerBoots::Heard::kOld) return;
+  if (boots.hear(packet.boot, now.mono) == mesh::PeerBoots::Heard::kOld) return true;
   peer.boot = packet.boot;
   peer.last_heard = now.mono;
   peer.rtt = Micros(2 * (agenda_.now() - packet.left_at));
@@ -80,6 +82,12 @@ void FleetMesh::deliver(const FleetNet::Packet& packet) {
   if (way < kSecond) peer.clock_offset = packet.wall - now.wall + Micros(way);
   inbox_.push_back(packet.message);
   hooks_.wake();
+  return true;
+}
+
+void FleetMesh::note_reached(std::int64_t to, bool is_known) {
+  const auto found = peers_.find(to);
+  if (found != peers_.end()) found->second.is_refused = !is_known;
 }
 
 void FleetMesh::let_in(mesh::PeerMessage message) {
@@ -118,7 +126,8 @@ std::vector<mesh::PeerState> FleetMesh::peer_states() const {
   std::vector<mesh::PeerState> out;
   for (const auto& [id, peer] : peers_) {
     out.push_back(peer);
-    out.back().is_connected = net_.mesh_of(id) != nullptr && net_.is_open(self_, id);
+    out.back().is_connected =
+        !peer.is_refused && net_.mesh_of(id) != nullptr && net_.is_open(self_, id);
   }
   return out;
 }

@@ -90,7 +90,10 @@ class FleetMesh final : public mesh::PeerMesh {
   FleetMesh(const FleetMesh&) = delete;
   FleetMesh& operator=(const FleetMesh&) = delete;
 
-  void deliver(const FleetNet::Packet& packet);
+  /// False: it comes from nobody that is known here.
+  bool deliver(const FleetNet::Packet& packet);
+  /// Whether `to` knew us when a packet of ours came there.
+  void note_reached(std::int64_t to, bool is_known);
   void let_in(mesh::PeerMessage message);
 
   [[nodiscard]] bool has_messages() const { return !inbox_.empty(); }

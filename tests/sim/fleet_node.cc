@@ -252,9 +252,9 @@ void FleetNode::introduce() {
       agent_->is_introduced = true;
     } else if (applied.status.error().code == ErrorCode::kUnavailable) {
       introduce();
-    } else if (applied.status.error().code == ErrorCode::kDenied) {
-      has_left_ = true;  // removed meanwhile
     } else {
+      const model::Node* self = agent_->state.find_node(id_);
+      if (self != nullptr && !model::is_member(*self)) return;  // it leaves when it may
       judge_.fail("introduction", applied.status.error().message);
     }
   });

@@ -169,9 +169,10 @@ TEST_CASE("the seeds that found faults of the agent pass") {
 }
 
 // A host whose state did not know who votes with it (109), an end that came before the state was
-// complete (225), a voter that stopped when its row said so (668).
+// complete (225), a voter that stopped when its row said so (668), one that ended while the other
+// was off (621, 5157), an end that was lost as its place in the log was given to another (4084).
 TEST_CASE("the seeds that found faults of members and restarts pass") {
-  for (const std::uint64_t seed : {109U, 225U, 668U}) {
+  for (const std::uint64_t seed : {109U, 225U, 668U, 621U, 5157U, 4084U}) {
     const FleetOutcome outcome = FleetWorld(draw_fleet_plan(seed, 60)).run();
     CHECK_MESSAGE(!outcome.violation, "seed " << seed);
     CHECK(outcome.starts > 0);
@@ -218,6 +219,16 @@ TEST_CASE("hosts join, and one after the other leaves, the scheduler first") {
   SUBCASE("two, of which the scheduler is removed") {
     plan.options.joiners = 0;
     add(10, FleetOpKind::kRemove, 2, 1);
+  }
+  SUBCASE("two, of which the scheduler leaves while the other is off") {
+    plan.options.joiners = 0;
+    add(10, FleetOpKind::kLeave, 1, 0);
+    FleetOp off;
+    off.at = 10 * kSecond + 860 * kMs;  // its row is gone, its vote is not
+    off.kind = FleetOpKind::kPowerOff;
+    off.node = 2;
+    off.span = 90 * kSecond;
+    plan.ops.push_back(off);
   }
   SUBCASE("two more, then the first ones leave") {
     add(5, FleetOpKind::kJoin, 1, 3);

@@ -347,6 +347,10 @@ void FleetWorld::finish() {
   }
   const FleetNode& leader = **std::find_if(nodes_.begin(), nodes_.end(),
                                            [](const auto& one) { return one->is_scheduler(); });
+  is_unhealable_ = std::any_of(nodes_.begin(), nodes_.end(), [&leader](const auto& one) {
+    return one->id() != leader.id() && is_forsaken(*one, leader);
+  });
+  if (is_unhealable_) return;
   check_members(leader);
   for (auto& one : nodes_) {
     judge_.check_holds(one->id(), leader.state()->holds_on(one->id()));

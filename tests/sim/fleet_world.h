@@ -67,6 +67,7 @@ class FleetWorld {
   void change_members(FleetNode& at, const FleetOp& op);
   void check_members(const FleetNode& leader);
   [[nodiscard]] bool is_stranded() const;
+  [[nodiscard]] static bool is_forsaken(const FleetNode& one, const FleetNode& leader);
   void heal();
   void finish();
   void note(const std::string& line);

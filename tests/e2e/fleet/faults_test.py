@@ -106,6 +106,19 @@ class FaultsTest(unittest.TestCase):
             self.assertEqual(three[2].agent.poll(), 0)
             three.wait_for_members(2)
 
+    def test_who_leaves_while_the_other_is_off_waits_for_it(self):
+        with fleet.Fleet(2) as two:
+            two.wait_for_scheduler(1)
+            two[1].ctl("node", "leave", "--yes")
+            two[2].kill()  # most often before n1 has dropped its own vote, which takes a second
+            until = time.monotonic() + 8
+            one_node.wait_until(lambda: time.monotonic() > until, 60, "n2 is off")
+            two[2].start()
+            one_node.wait_until(lambda: two[1].agent.poll() is not None, 60, "n1 ends")
+            self.assertEqual(two[1].agent.poll(), 0)
+            two.wait_for_members(1)
+            two.wait_for_scheduler(2)
+
     def test_the_scheduler_itself_may_be_removed(self):
         with fleet.Fleet(3) as three:
             three.wait_for_scheduler(1)
