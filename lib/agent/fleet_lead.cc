@@ -25,6 +25,7 @@ constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more sha
 constexpr Micros kHostClockMax{2'000'000};
 constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
 constexpr Micros kEchoWait{5'000'000};
+constexpr int kDoubtAfter = 10;  // heartbeats without a word
 /// So long the others must not know a voter that leaves before it believes that.
 constexpr Seconds kCastOutFor{5};
 
@@ -279,9 +280,16 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
     }
     host.is_clock_ok = is_clock_good(node.id, host.permit ? kPermitClockMax : kHostClockMax);
     if (node.id != facts_.self) {
-      const MonoTime heard = last_heard(node.id).value_or(leads_since_);
-      host.is_alive = now.mono - heard <= facts_.suspect_after;
-      if (!host.is_alive) host.silent_since = now.wall - (now.mono - heard);
+      // Heard by whatever message: one that died with the scheduler before was last heard then.
+      auto heard = last_heard(node.id);
+      const auto peer = peer_state(node.id);
+      if (peer && peer->last_heard && (!heard || *heard < *peer->last_heard)) {
+        heard = peer->last_heard;
+      }
+      const Micros silent = now.mono - heard.value_or(leads_since_);
+      host.is_alive = silent <= facts_.suspect_after;
+      host.is_doubtful = !heard || silent > kDoubtAfter * facts_.heartbeat;
+      if (!host.is_alive) host.silent_since = now.wall - silent;
     }
     out.push_back(host);
   }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replica: this member's copy of the log and of the state. Proposals in, applied entries out. It
-// drives the Raft core with the store and the mesh, in the order persist -> send -> apply -> act:
-// an entry is applied when it is committed and durable here; then its rows go to the store, its
-// orders out and its proposer is answered. One batch is under way to the disk at a time; the next
-// forms meanwhile (group commit). Where this host does not lead they go to who does. Loop thread
-// only.
+// Replica: this member's copy of the log and of the state. It drives the Raft core with the store
+// and the mesh: persist, send, apply, act. An entry is applied when it is committed and durable
+// here; then its rows go to the store, its orders out, and its proposer is answered. One batch at a
+// time is under way to the disk; the next forms meanwhile (group commit). Where this host does not
+// lead, proposals go to who does. Loop thread only.
 #pragma once
 
 #include <algorithm>

@@ -18,6 +18,7 @@ using model::Route;
 namespace {
 
 constexpr std::size_t kFactsMax = 20;
+constexpr std::size_t kOthersMax = 200;  // characters
 
 constexpr Micros kStartSlack{2'000'000};      // a start later than this is refused
 constexpr Micros kStartSlackMax{30'000'000};  // ... stretched by a herd up to this
@@ -132,6 +133,7 @@ std::string HostPool::bar_text(const Place& place, const Wish& wish, Bar bar) co
 }
 
 bool HostPool::is_better(const Place& a, const Place& b, const Wish& wish) const {
+  if (a.now.is_doubtful != b.now.is_doubtful) return b.now.is_doubtful;
   const Route route = wish.job->spec->route;
   switch (route) {
     case Route::kHash:
@@ -200,7 +202,10 @@ std::string HostPool::describe_choice(const Wish& wish, const Node& chosen) {
     const Bar found = bar(place, wish);
     if (found == Bar::kNone) {
       ++able;
-    } else if (found != Bar::kUnfit && others.size() < 200) {
+      if (place.now.is_doubtful && others.size() < kOthersMax) {
+        others += "; host " + place.node->name + " has not answered just now";
+      }
+    } else if (found != Bar::kUnfit && others.size() < kOthersMax) {
       others += "; " + bar_text(place, wish, found);
     }
   }

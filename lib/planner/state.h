@@ -53,6 +53,7 @@ struct HostPermit {
 struct HostSituation {
   std::int64_t node_id = 0;
   bool is_alive = true;
+  bool is_doubtful = false;              ///< Alive, but some heartbeats late: rather others.
   bool is_clock_ok = true;               ///< false: it would start nothing.
   std::int64_t capacity = 4096;          ///< Most live runs.
   std::optional<WallTime> silent_since;  ///< Of one that is not alive; unset: not known.

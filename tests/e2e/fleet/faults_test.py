@@ -148,6 +148,18 @@ class FaultsTest(unittest.TestCase):
             one_node.wait_until(lambda: len(left.status()["nodes"]) == 1, 10, "one node")
             self.assertEqual(left.scheduler(), 3)
 
+    def test_the_next_scheduler_gives_nothing_to_the_one_that_died(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            jobs = [f"j{number}" for number in range(8)]
+            for job in jobs:  # by hash, some of them would run on n1
+                three[1].ctl("add", job, "--manual", "--command", "true")
+            three[1].kill()
+            runs = [three[2].run_job(job) for job in jobs]
+            ends = [three[2].wait(run, 20) for run in runs]
+            self.assertEqual({end["state"] for end in ends}, {"ok"})
+            self.assertNotIn("n1", {end["node"] for end in ends})
+
     def test_a_drained_member_hands_over_and_takes_no_run(self):
         with fleet.Fleet(3) as three:
             three.wait_for_scheduler(1)

@@ -52,6 +52,24 @@ TEST_SUITE("planner") {
     }
   }
 
+  TEST_CASE("a host that has just stopped answering takes only what nobody else may take") {
+    Fleet fleet(3);
+    fleet.situation.nodes.at(1).is_doubtful = true;
+    for (int i = 0; i < 20; ++i)
+      fleet.put(World::spec("j" + std::to_string(i), "0 * * * *"));
+    model::JobSpec bound = World::spec("bound", "0 * * * *");
+    bound.on = "name=web2";
+    fleet.put(bound);
+    fleet.sleep(1h);
+    fleet.settle();
+    for (const model::Run* run : fleet.state.live_runs()) {
+      CHECK((run->node_id == 2) == (run->job == "bound"));
+      const bool is_told = host_facts(*run).find("web2 has not answered") != std::string::npos;
+      CHECK(is_told);
+    }
+    CHECK(fleet.state.live_runs().size() == 21);
+  }
+
   TEST_CASE("routes choose as their names say") {
     struct Row {
       Route route;
