@@ -54,7 +54,8 @@ Agent::Agent(AgentOptions options, Clock& clock, Random& random)
       state_([this](std::string_view name) { return find_zone(name); }),
       dice_(random),
       clock_guard_(options_.released),
-      passed_mark_(options_.layout.storage_dir + "/clock") {}
+      passed_mark_(options_.layout.storage_dir + "/clock"),
+      contact_mark_(options_.layout.storage_dir + "/contact") {}
 
 Agent::~Agent() {
   if (store_) store_->stop();
@@ -123,6 +124,7 @@ Status Agent::open_store(const std::string& boot_id) {
   for (planner::Job& job : loaded.jobs)
     DC_CHECK_OK(state_.load_job(std::move(job)));
   std::vector<model::Node> members = members_of_log(loaded);
+  const bool is_removed_in_log = is_removed(members, options_.node_id);
   load_state(loaded);
   if (loaded.is_restored) restore_identity(known);
   DC_CHECK_OK(open_identity(std::move(known)));
@@ -144,6 +146,7 @@ Status Agent::open_store(const std::string& boot_id) {
   ports.files = std::make_unique<process::StoredRunFiles>(options_.layout.exec_dir);
   host_ = std::make_unique<Host>(std::move(facts), std::move(ports), state_, *log_, random_);
   host_->load_journal(loaded.journal);
+  open_local_runs(loaded, is_removed_in_log);
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running,
                                            [this] { return fleet_->situations(now_); });
   outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,
@@ -153,10 +156,25 @@ Status Agent::open_store(const std::string& boot_id) {
   return {};
 }
 
+void Agent::open_local_runs(const store::Loaded& loaded, bool is_removed_in_log) {
+  LocalFacts facts;
+  facts.node_id = options_.node_id;
+  facts.node_name = options_.node_name;
+  // A scheduler that is about to be there decides before this host does, and takes a host of which
+  // it has heard that long ago for silent.
+  facts.takes_over = std::max(5 * options_.election, 2 * options_.suspect_after);
+  facts.capacity = options_.max_running;
+  facts.is_removed_in_log = is_removed_in_log;
+  local_ = std::make_unique<LocalRuns>(std::move(facts), state_, *log_, *host_);
+  local_->load(loaded.journal, contact_mark_.load(), now_);
+  host_->set_local_runs(*local_);
+}
+
 void Agent::retune(const Tunables& tunables) {
   static_cast<Tunables&>(options_) = tunables;
   host_->set_output_limit(tunables.output_bytes_max);
   fleet_->set_capacity(tunables.max_running);
+  local_->set_capacity(tunables.max_running);
   scheduler_->set_capacity(tunables.max_running);
   outbox_->set_sendmail(tunables.sendmail);
 }
@@ -315,6 +333,7 @@ wire::HostState Agent::own_state() const {
   out.capacity = options_.max_running;
   out.clock_ok = clock_guard_.is_trusted();
   out.applied = log_->last_applied();
+  out.local_runs = local_->unsaid();
   host_->add_permit(out, now_);
   return out;
 }

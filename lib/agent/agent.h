@@ -21,6 +21,7 @@
 #include "agent/join.h"
 #include "agent/key_ring.h"
 #include "agent/layout.h"
+#include "agent/local_runs.h"
 #include "agent/operations.h"
 #include "agent/outbox.h"
 #include "agent/output_keeper.h"
@@ -185,6 +186,9 @@ class Agent {
   void tend_output();
   void notify_status();
   void keep_marks();
+  void tend_local_runs();
+  void open_local_runs(const store::Loaded& loaded, bool is_removed_in_log);
+  void post_mark(const TimeMark& mark, WallTime at);
   void end_jobs();
   [[nodiscard]] model::TextList warnings() const;
   [[nodiscard]] bool is_clock_synchronised();
@@ -205,6 +209,7 @@ class Agent {
   AgentDice dice_;
   std::unique_ptr<Replica> log_;
   std::unique_ptr<Host> host_;
+  std::unique_ptr<LocalRuns> local_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Outbox> outbox_;
   OutputKeeper output_keeper_;
@@ -216,6 +221,8 @@ class Agent {
   ClockGuard clock_guard_;
   TimeMark passed_mark_;
   WallTime kept_passed_{};  ///< What the mark says.
+  TimeMark contact_mark_;   ///< When this host was last in touch with a majority.
+  std::optional<MonoTime> next_contact_;
   std::unique_ptr<Sockets> sockets_;
   UniqueFd timer_fd_;
   UniqueFd clock_fd_;  ///< Readable when the wall clock was set.

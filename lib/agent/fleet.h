@@ -82,6 +82,9 @@ class Fleet final : public Link {
 
   [[nodiscard]] MonoTime next_timer() const { return std::min(next_second_, mesh_.next_timer()); }
 
+  /// Something of own_state() changed that the scheduler waits for.
+  void report_soon() { next_second_ = {}; }
+
   /// Hands the role on because somebody asks for it; it does not come back for a while.
   void step_down(consensus::NodeId to);
 
@@ -170,6 +173,8 @@ class Fleet final : public Link {
   [[nodiscard]] Micros hold_of(consensus::NodeId id) const;
   [[nodiscard]] bool is_cast_out() const;
   [[nodiscard]] std::optional<mesh::PeerState> peer_state(consensus::NodeId id) const;
+  [[nodiscard]] bool may_have_local_runs(consensus::NodeId id, const planner::HostSituation& host,
+                                         const Now& now) const;
   [[nodiscard]] bool is_clock_good(consensus::NodeId id, Micros off_max) const;
 
   FleetFacts facts_;

@@ -21,6 +21,9 @@ std::string objection_to(const model::Command& command, consensus::NodeId from) 
   if (const auto* reports = std::get_if<model::HostReports>(&command)) {
     return reports->node_id == from ? "" : "report-of-another-host";
   }
+  if (const auto* local = std::get_if<model::LocalRuns>(&command)) {
+    return local->node_id == from ? "" : "local-runs-of-another-host";
+  }
   if (const auto* node = std::get_if<model::PutNode>(&command)) {
     return node->id == from ? "" : "facts-of-another-host";
   }

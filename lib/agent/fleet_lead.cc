@@ -112,7 +112,8 @@ void Fleet::watch_hosts() {
       std::equal(now.begin(), now.end(), last_situations_.begin(), last_situations_.end(),
                  [](const planner::HostSituation& a, const planner::HostSituation& b) {
                    return a.node_id == b.node_id && a.is_alive == b.is_alive &&
-                          a.is_clock_ok == b.is_clock_ok && a.capacity == b.capacity;
+                          a.is_clock_ok == b.is_clock_ok && a.capacity == b.capacity &&
+                          a.has_local_runs == b.has_local_runs;
                  });
   if (same) return;
   last_situations_ = std::move(now);
@@ -265,6 +266,17 @@ void Fleet::step_down(consensus::NodeId to) {
   replica_->transfer(to);
 }
 
+/// Who was cut off may have begun to start runs by itself: only a word from after that counts, and
+/// one that was long under way does not.
+bool Fleet::may_have_local_runs(consensus::NodeId id, const planner::HostSituation& host,
+                                const Now& now) const {
+  const auto seen = seen_.find(id);
+  if (seen == seen_.end() || !seen->second.heard_at) return true;
+  const bool is_old = now.mono - *seen->second.heard_at > facts_.suspect_after || !host.permit ||
+                      host.permit->age > facts_.suspect_after;
+  return is_old || seen->second.said.local_runs > 0;
+}
+
 std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
   std::vector<planner::HostSituation> out;
   for (const model::Node& node : state_.nodes()) {
@@ -278,6 +290,7 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
       host.start_rate = said.start_rate;
       host.permit = permit_of(seen->second, now);
     }
+    host.has_local_runs = may_have_local_runs(node.id, host, now);
     host.is_clock_ok = is_clock_good(node.id, host.permit ? kPermitClockMax : kHostClockMax);
     if (node.id != facts_.self) {
       // Heard by whatever message: one that died with the scheduler before was last heard then.

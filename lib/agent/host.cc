@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "agent/local_runs.h"
 #include "base/mutant.h"
 
 namespace distcron::agent {
@@ -72,6 +73,7 @@ void Host::tombstone(process::RunKey key, model::Reason reason, std::string deta
   put.attempt = key.attempt;
   put.kind = store::JournalKind::kTombstone;
   put.boot_id = facts_.boot_id;
+  if (is_local(key.run_id)) put.bytes = journal_[key].bytes;  // which slot it was
   journal_[key] = put;
   log_.journal(put, [this, key, reason, detail](const Status& status) {
     if (!status) {
@@ -122,9 +124,13 @@ std::optional<MonoTime> Host::next_timer() const {
 
 void Host::on_timer(const Now& now) {
   if (!exec_ && now.mono >= next_connect_) connect(now);
-  // After a restart the state may be behind what this host was told and has answered.
-  if (exec_ && !inventory_asked_ && (log_.is_caught_up() || mutant("start-behind"))) {
+  // After a restart the state may be behind what this host was told and has answered. While it is
+  // alone it may still start runs of its own, and hears of those only; all the rest comes again.
+  const bool is_alone = local_ != nullptr && local_->is_alone();
+  if (exec_ && is_behind_ && !is_alone) lose_executor();
+  if (exec_ && !inventory_asked_ && (log_.is_caught_up() || is_alone || mutant("start-behind"))) {
     inventory_asked_ = true;
+    is_behind_ = !log_.is_caught_up() && !mutant("start-behind");
     if (!exec_->inventory()) lose_executor();
   }
   if (retry_at_ && now.mono >= *retry_at_) {
@@ -162,7 +168,7 @@ void Host::start(process::RunKey key, Task& task, const Now& now) {
   const bool still_claimed = live != nullptr && live->attempt == key.attempt &&
                              live->node_id == facts_.node_id &&
                              live->state == model::RunState::kDispatched;
-  if (!still_claimed) return;  // a revocation is on its way
+  if (!still_claimed && !is_local(key.run_id)) return;  // a revocation is on its way
   if (now.mono > task.start.by && !mutant("start-late")) {
     task.phase = Phase::kRevoking;
     tombstone(key, model::Reason::kTooLate, "the host came to it too late");
@@ -200,6 +206,8 @@ void Host::connect(const Now& now) {
 void Host::lose_executor() {
   exec_.reset();
   recovered_ = false;
+  is_behind_ = false;
+  others_alive_.clear();
   if (!mutant("duplicate-is-refusal")) return;
   for (auto& [key, task] : tasks_) {
     if (task.phase != Phase::kSpawning) continue;
@@ -258,6 +266,7 @@ void Host::handle(const process::ExecEvent& event, const Now& now) {
   // be acknowledged: the inventory tells it again.
   const bool is_early = !inventory_asked_ && std::get_if<process::ExecHello>(&event) == nullptr;
   if (is_early && !mutant("early-told")) return;
+  if (handle_behind(event)) return;
   if (const auto* hello = std::get_if<process::ExecHello>(&event)) {
     hello_ = *hello;
   } else if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
@@ -280,11 +289,12 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
   auto found = tasks_.find(started.key);
   if (found == tasks_.end()) {
     const model::Run* live = state_.find_live_run(started.key.run_id);
-    if (live == nullptr || live->attempt != started.key.attempt) return;
+    const bool is_alone = is_local(started.key.run_id);
+    if (!is_alone && (live == nullptr || live->attempt != started.key.attempt)) return;
     Task adopted;
-    adopted.run = *live;
+    adopted.run = is_alone ? local_->run_of(started.key.run_id) : *live;
     adopted.start = start_of(started.key);
-    if (const planner::Job* job = state_.find_job(live->job_uid)) adopted.spec = job->spec;
+    if (const planner::Job* job = state_.find_job(adopted.run.job_uid)) adopted.spec = job->spec;
     want_earlier_kill(adopted);
     found = tasks_.emplace(started.key, std::move(adopted)).first;
   }
@@ -293,7 +303,8 @@ void Host::on_started(const process::ExecStarted& started, const Now& now) {
   const bool known = task.phase == Phase::kRunning;
   task.phase = Phase::kRunning;
   const model::Run* live = state_.find_live_run(started.key.run_id);
-  if (!known && live != nullptr && live->state == model::RunState::kDispatched) {
+  const bool is_claimed = live != nullptr && live->state == model::RunState::kDispatched;
+  if (!known && (is_claimed || is_local(started.key.run_id))) {
     model::HostReport out;
     out.kind = model::ReportKind::kStarted;
     out.run_id = started.key.run_id;
@@ -364,7 +375,7 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
   if (found != tasks_.end() && found->second.phase == Phase::kEnded) return;
   const model::Run* live = state_.find_live_run(ended.key.run_id);
   if (live != nullptr && live->attempt != ended.key.attempt) live = nullptr;
-  if (live == nullptr && !is_held(ended.key)) {
+  if (live == nullptr && !is_held(ended.key) && !is_local(ended.key.run_id)) {
     if (exec_) static_cast<void>(exec_->ack(ended.key));  // committed before
     return;
   }
@@ -372,8 +383,10 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
   if (found != tasks_.end()) {
     found->second.phase = Phase::kEnded;
     spec = found->second.spec;
-  } else if (live != nullptr) {
-    if (const planner::Job* job = state_.find_job(live->job_uid)) spec = job->spec;
+  } else if (live != nullptr || is_local(ended.key.run_id)) {
+    const std::uint64_t uid =
+        live != nullptr ? live->job_uid : local_->run_of(ended.key.run_id).job_uid;
+    if (const planner::Job* job = state_.find_job(uid)) spec = job->spec;
   }
   const auto record = ended.has_record ? ports_.files->load_end_record(ended.key)
                                        : Result<process::EndRecord>(fail(ErrorCode::kNotFound, ""));
@@ -390,6 +403,8 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
     return;
   }
   report(ended_report(ended.key, live != nullptr ? live->pid : 0, *record, spec));
+  // The record and the journal's note outlive the agent; the executor need not remember it as well.
+  if (is_local(ended.key.run_id) && exec_) static_cast<void>(exec_->ack(ended.key));
   if (mutant("end-dropped-early") && exec_) static_cast<void>(exec_->remove(ended.key));
 }
 
@@ -397,7 +412,15 @@ void Host::on_ended(const process::ExecEnded& ended, const Now& now) {
 
 void Host::report(model::HostReport out) {
   out.random = static_cast<double>(random_.draw() >> 11U) / 9007199254740992.0;  // 2^53
-  reports_.push_back(std::move(out));
+  if (!is_local(out.run_id)) return say(std::move(out));
+  local_->take(out);
+  if (out.kind != model::ReportKind::kStarted) {
+    tasks_.erase(process::RunKey{out.run_id, out.attempt});  // a day of them may wait to be said
+  }
+}
+
+void Host::say(model::HostReport report) {
+  reports_.push_back(std::move(report));
 }
 
 void Host::propose_reports(const Now& now) {

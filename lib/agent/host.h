@@ -24,6 +24,8 @@
 
 namespace distcron::agent {
 
+class LocalRuns;
+
 /// Attempt numbers from here on are no attempts: mail and notify commands of the outbox.
 inline constexpr std::int32_t kOutboxAttempt = 1 << 24;
 
@@ -57,6 +59,21 @@ class Host {
 
   /// The journal of accepted attempts as the store kept it; before recover().
   void load_journal(const std::vector<store::JournalPut>& journal);
+
+  /// Before recover(). What it starts is the local runs' to say, until the log knows of it.
+  void set_local_runs(LocalRuns& local) { local_ = &local; }
+
+  /// Starts a run of the local runs now, once `note` is durable in the journal.
+  void start_alone(const model::Run& run, const std::string& note, const Now& now);
+
+  /// An attempt of the job may be alive here, whoever claimed it.
+  [[nodiscard]] bool has_alive(std::uint64_t job_uid) const;
+  /// Claimed by the cluster, and accepted here.
+  [[nodiscard]] bool has_accepted(process::RunKey key) const;
+  /// Says it to the log.
+  void say(model::HostReport report);
+  /// The log knows its end, or never wants to.
+  void forget(process::RunKey key);
 
   void on_order(const planner::Order& order, const Now& now);
   /// Starts what is due, connects to the executor, tries failed reports again.
@@ -141,7 +158,7 @@ class Host {
   };
 
   void accept(const planner::ClaimOrder& order, const Now& now);
-  void accept(const model::Run& run, const Start& start, const Now& now);
+  void accept(const model::Run& run, const Start& start, const std::string& note, const Now& now);
   /// Unset: the claim does not count from a permit that still holds here.
   [[nodiscard]] std::optional<Start> resolve(const planner::ClaimOrder& order,
                                              const Now& now) const;
@@ -157,7 +174,6 @@ class Host {
   [[nodiscard]] WallTime recorded(const Now& now) const;
   void revoke(const planner::RevokeOrder& order);
   void kill(const planner::KillOrder& order);
-  void forget(process::RunKey key);
   void arm(process::RunKey key);
   void stretch(Start& start) const;
   void start(process::RunKey key, Task& task, const Now& now);
@@ -166,6 +182,7 @@ class Host {
   void lose_executor();
   void handle(const process::ExecEvent& event, const Now& now);
   [[nodiscard]] bool handle_extra(const process::ExecEvent& event);
+  [[nodiscard]] bool handle_behind(const process::ExecEvent& event);
   void on_started(const process::ExecStarted& started, const Now& now);
   /// An adopted run that somebody wanted dead is told so, now that its executor is known.
   void want_earlier_kill(Task& task);
@@ -176,6 +193,8 @@ class Host {
   /// Of a run that was given up while this host was silent, and keeps its place until now.
   void reconcile_hold(process::RunKey key, const Now& now);
   [[nodiscard]] bool is_held(process::RunKey key) const;
+  void reconcile_local(const Now& now);
+  [[nodiscard]] bool is_local(std::int64_t run_id) const;
   void report(model::HostReport report);
   [[nodiscard]] model::HostReport ended_report(process::RunKey key, std::int64_t pid,
                                                const process::EndRecord& record,
@@ -189,13 +208,16 @@ class Host {
   planner::State& state_;
   Replica& log_;
   Random& random_;
+  LocalRuns* local_ = nullptr;
 
   std::unique_ptr<process::ExecPort> exec_;
   std::optional<process::ExecHello> hello_;
   MonoTime next_connect_{};
   bool inventory_asked_ = false;
-  bool recovered_ = false;          ///< The inventory of this connection is complete.
-  std::set<process::RunKey> seen_;  ///< Named by the inventory under way.
+  bool recovered_ = false;  ///< The inventory of this connection is complete.
+  bool is_behind_ = false;  ///< ... but was asked for local runs alone: see on_timer().
+  std::map<process::RunKey, std::uint64_t> others_alive_;  ///< Then: the rest, with their jobs.
+  std::set<process::RunKey> seen_;                         ///< Named by the inventory under way.
 
   Tasks tasks_;
   std::multimap<MonoTime, process::RunKey> timers_;

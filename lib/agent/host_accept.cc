@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/host.h"
+#include "agent/local_runs.h"
 #include "base/hash.h"
 #include "base/mutant.h"
 
@@ -128,15 +129,29 @@ void Host::accept(const planner::ClaimOrder& order, const Now& now) {
   const bool forgets = note != journal_.end() && mutant("tombstone-forgotten") &&
                        note->second.kind == store::JournalKind::kTombstone;
   if (tasks_.contains(key) || (note != journal_.end() && !forgets)) return;
+  // It may be one of the slots, or must not run beside them: decided before the log knows.
+  if (local_ != nullptr && local_->has_job(order.run.job_uid) && !mutant("local-slot-again")) {
+    tombstone(key, model::Reason::kHostCrash, "this host has still to say what it started alone");
+    return;
+  }
   if (const std::optional<Start> start = resolve(order, now)) {
     if (start->is_permitted) skew_ = start->skew;
-    accept(order.run, *start, now);
+    accept(order.run, *start, note_of(*start), now);
   } else {
     tombstone(key, model::Reason::kHostCrash, "claimed with a permit that does not hold any more");
   }
 }
 
-void Host::accept(const model::Run& run, const Start& start, const Now& now) {
+void Host::start_alone(const model::Run& run, const std::string& note, const Now& now) {
+  Start start;
+  start.at = now.mono;
+  start.by = start_limit(start.at);
+  start.wall = now.wall;
+  accept(run, start, note, now);
+}
+
+void Host::accept(const model::Run& run, const Start& start, const std::string& note,
+                  const Now& now) {
   const process::RunKey key{run.run_id, run.attempt};
   const planner::Job* job = state_.find_job(run.job_uid);
   if (job == nullptr) {
@@ -160,7 +175,7 @@ void Host::accept(const model::Run& run, const Start& start, const Now& now) {
   put.attempt = key.attempt;
   put.kind = store::JournalKind::kAccepted;
   put.boot_id = facts_.boot_id;
-  put.bytes = note_of(start);
+  put.bytes = note;
   journal_[key] = put;
   if (mutant("start-unaccepted")) arm(key);
   log_.journal(put, [this, key](const Status& status) {

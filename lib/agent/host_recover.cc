@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "agent/host.h"
+#include "agent/local_runs.h"
 #include "base/mutant.h"
 
 namespace distcron::agent {
@@ -106,6 +107,8 @@ model::HostReport Host::ended_report(process::RunKey key, std::int64_t pid,
 
 void Host::reconcile(const Now& now) {
   recovered_ = true;
+  reconcile_local(now);
+  if (is_behind_) return seen_.clear();
   for (const model::Run* run : state_.live_runs()) {
     const bool mine = run->node_id == facts_.node_id && run->attempt > 0;
     const bool out =
@@ -131,6 +134,13 @@ void Host::reconcile_hold(process::RunKey key, const Now& now) {
   const bool is_known = task != tasks_.end();
   const bool was_out =
       is_known && (task->second.phase == Phase::kRunning || task->second.phase == Phase::kSpawning);
+  const bool waits =
+      is_known && (task->second.phase == Phase::kArmed || task->second.phase == Phase::kAccepting);
+  if (waits) {  // the order to revoke it was in what a snapshot stood for
+    task->second.phase = Phase::kRevoking;
+    tombstone(key, model::Reason::kHostUnreachable, {});
+    return;
+  }
   if (is_known && !was_out) return;  // its revocation is on the way
   const auto note = journal_.find(key);
   const bool was_accepted =
@@ -168,7 +178,7 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
     if (mutant("tombstone-forgotten")) {
       journal_.erase(key);
       const Start at_once{now.mono, now.mono + Seconds(2), true, now.wall, Micros(0)};
-      accept(run, at_once, now);
+      accept(run, at_once, note_of(at_once), now);
       return;
     }
     // The reason of the revocation is in the row; without one the host itself refused the start.
@@ -195,7 +205,7 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
     }
     if (const auto start = this_boot ? noted_start(note->second.bytes) : std::nullopt) {
       journal_.erase(key);
-      accept(run, *start, now);
+      accept(run, *start, note_of(*start), now);
       return;
     }
     if (never_started) {  // go on with the claim
@@ -213,6 +223,81 @@ void Host::reconcile_run(const model::Run& run, const Now& now) {
   gone.ended_at = recorded(now);
   if (task != tasks_.end()) task->second.phase = Phase::kEnded;
   report(std::move(gone));
+}
+
+bool Host::is_local(std::int64_t run_id) const {
+  return local_ != nullptr && local_->knows(run_id);
+}
+
+bool Host::has_accepted(process::RunKey key) const {
+  const auto note = journal_.find(key);
+  return note != journal_.end() && note->second.kind == store::JournalKind::kAccepted;
+}
+
+bool Host::has_alive(std::uint64_t job_uid) const {
+  const bool has_task = std::any_of(tasks_.begin(), tasks_.end(), [job_uid](const auto& item) {
+    return item.second.run.job_uid == job_uid && item.second.phase != Phase::kEnded;
+  });
+  return has_task ||
+         std::any_of(others_alive_.begin(), others_alive_.end(), [&](const auto& other) {
+           return other.second == job_uid || other.second == 0;  // whose it is, is not known yet
+         });
+}
+
+/// What is told to an agent whose state is behind, of runs that are not local: kept in mind only as
+/// far as it stands in the way of a local one.
+bool Host::handle_behind(const process::ExecEvent& event) {
+  if (!is_behind_) return false;
+  if (const auto* running = std::get_if<process::ExecRunning>(&event)) {
+    const std::int64_t run_id = running->run.key.run_id;
+    if (is_local(run_id)) return false;
+    const model::Run* live = state_.find_live_run(run_id);
+    others_alive_[running->run.key] = live != nullptr ? live->job_uid : 0;
+    return true;
+  }
+  if (const auto* ended = std::get_if<process::ExecEnded>(&event)) {
+    others_alive_.erase(ended->key);
+    return !is_local(ended->key.run_id);
+  }
+  const auto* refused = std::get_if<process::ExecRefused>(&event);
+  return refused != nullptr && !is_local(refused->key.run_id);
+}
+
+/// Local runs that were accepted before the agent was started, and that the executor does not name.
+void Host::reconcile_local(const Now& now) {
+  if (local_ == nullptr) return;
+  for (const process::RunKey key : local_->unheard()) {
+    if (seen_.contains(key)) continue;
+    const auto task = tasks_.find(key);
+    if (task != tasks_.end() && task->second.phase == Phase::kSpawning) {
+      task->second.phase = Phase::kArmed;  // as in reconcile_run()
+      timers_.emplace(now.mono, key);
+      continue;
+    }
+    const bool was_running = task != tasks_.end() && task->second.phase == Phase::kRunning;
+    if (task != tasks_.end() && !was_running) continue;
+    if (ports_.files->load_end_record(key)) {
+      on_ended(process::ExecEnded{key, true}, now);
+      continue;
+    }
+    const auto note = journal_.find(key);
+    const bool is_refused =
+        note != journal_.end() && note->second.kind == store::JournalKind::kTombstone;
+    const bool this_boot = note != journal_.end() && note->second.boot_id == facts_.boot_id;
+    model::HostReport gone;
+    gone.run_id = key.run_id;
+    gone.attempt = key.attempt;
+    // Of an attempt of this boot the executor would know; one of an earlier boot may have run.
+    const bool has_not_run = !was_running && (is_refused || this_boot);
+    gone.kind = has_not_run ? model::ReportKind::kUnstarted : model::ReportKind::kEnded;
+    gone.outcome = model::RunState::kUnknown;
+    gone.reason = model::Reason::kHostReboot;
+    if (has_not_run) gone.reason = model::Reason::kHostCrash;
+    if (was_running) gone.reason = model::Reason::kSupervisorLost;
+    if (!has_not_run) gone.ended_at = recorded(now);
+    tasks_.erase(key);
+    report(std::move(gone));
+  }
 }
 
 void Host::kill_all() {

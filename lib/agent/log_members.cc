@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/log_members.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "consensus/message.h"
@@ -45,6 +46,12 @@ std::vector<model::Node> members_of_log(const store::Loaded& loaded) {
     }
   }
   return state.nodes();
+}
+
+bool is_removed(const std::vector<model::Node>& nodes, std::int64_t node_id) {
+  return std::any_of(nodes.begin(), nodes.end(), [node_id](const model::Node& node) {
+    return node.id == node_id && !model::is_member(node);
+  });
 }
 
 }  // namespace distcron::agent

@@ -118,6 +118,7 @@ void Agent::turn() {
   on_control();
   sockets_->login->poll();
   poll_joining();
+  tend_local_runs();
   host_->on_timer(now_);
   operations_->on_timer(now_);
   if (crontabs_) crontabs_->on_timer(now_);
@@ -175,6 +176,7 @@ void Agent::arm_timer() {
     if (at && (!next || *at < *next)) next = at;
   };
   sooner(host_->next_timer());
+  sooner(local_->next_timer());
   sooner(operations_->next_timer());
   if (schedules()) sooner(scheduler_->next_timer(now_));
   if (joining_) sooner(joining_->next_timer());
@@ -394,7 +396,9 @@ void Agent::tend_output() {
   output_log_->step();
   const std::vector<std::int64_t> surplus = output_keeper_.step(
       options_.keep_bytes, [this](std::int64_t run_id) { return host_->kept_bytes(run_id); },
-      [this](std::int64_t run_id) { return state_.find_live_run(run_id) != nullptr; });
+      [this](std::int64_t run_id) {
+        return state_.find_live_run(run_id) != nullptr || local_->knows(run_id);
+      });
   for (const std::int64_t run_id : surplus)
     host_->remove_output(run_id);
 }
@@ -412,13 +416,29 @@ void Agent::notify_status() {
   if (on_ready_) std::exchange(on_ready_, nullptr)();
 }
 
-/// By the store's thread: a disk that hangs must not hold up this one.
+/// Before the host: it asks its executor anew when this one goes on alone, or is so no longer.
+void Agent::tend_local_runs() {
+  const std::int64_t before = local_->unsaid();
+  local_->turn(now_, clock_guard_.is_trusted());
+  if (before > 0 && local_->unsaid() == 0) fleet_->report_soon();
+}
+
 void Agent::keep_marks() {
   const WallTime passed = clock_guard_.floor();
-  if (passed >= kept_passed_ && passed < kept_passed_ + kMarkEvery) return;
-  kept_passed_ = passed;
-  store_->query([mark = passed_mark_, passed](store::Reader&) {
-    static_cast<void>(mark.keep(passed));  // the next minute tries again
+  if (passed < kept_passed_ || passed >= kept_passed_ + kMarkEvery) {
+    kept_passed_ = passed;
+    post_mark(passed_mark_, passed);
+  }
+  const bool is_due = !next_contact_ || *next_contact_ <= now_.mono;
+  if (!is_due || !clock_guard_.is_trusted() || !log_->raft().has_quorum()) return;
+  next_contact_ = now_.mono + kMarkEvery;
+  post_mark(contact_mark_, now_.wall);
+}
+
+/// By the store's thread: a disk that hangs must not hold up this one.
+void Agent::post_mark(const TimeMark& mark, WallTime at) {
+  store_->query([mark, at](store::Reader&) {
+    static_cast<void>(mark.keep(at));  // the next minute tries again
     return std::function<void()>([] {});
   });
 }

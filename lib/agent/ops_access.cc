@@ -4,6 +4,7 @@
 
 #include "agent/operations.h"
 #include "cron/zone.h"
+#include "model/units.h"
 
 namespace distcron::agent {
 
@@ -83,6 +84,7 @@ void Operations::settings(const Call& call, const wire::SettingRequest& request)
   std::map<std::string, std::string> known = state_.settings();
   known.emplace("tz", default_tz());
   known.emplace("name", state_.cluster().name);
+  known.emplace("no_quorum_max", model::format_duration(state_.no_quorum_max()));
   known.emplace("voters", std::to_string(state_.wanted_voters()));
   for (const auto& [key, value] : known) {
     if (request.key.empty() || request.key == key) out.items.push_back({key, value});

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/scheduler.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "base/mutant.h"
+#include "planner/turn.h"
 
 namespace distcron::agent {
 
 namespace {
 constexpr Millis kRetryPause{500};
-}
+constexpr Seconds kLocalWait{30};
+}  // namespace
 
 void Scheduler::turn(const Now& now, bool clock_trusted) {
   if (clock_trusted != was_trusted_) look_ = true;
   was_trusted_ = clock_trusted;
   if (wake_at_ && *wake_at_ <= now.wall) look_ = true;
+  if (local_decided_at_ && *local_decided_at_ <= now.mono) look_ = true;
   if (retry_at_ && *retry_at_ <= now.mono) {
     retry_at_.reset();
     look_ = true;
@@ -25,6 +31,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   situation.capacity = capacity_;
   situation.clock_trusted = clock_trusted;
   situation.nodes = situations_();
+  await_local_runs(situation, now);
   planner::Plan plan = state_.due(situation);
   wake_at_ = plan.wake_at;
   if (!plan.is_cut) caught_up_in_ = situation.term;
@@ -48,12 +55,26 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
       Patience::kThisTerm);
 }
 
+/// A host without an executor cannot say it: others' changes do not wait for that.
+void Scheduler::await_local_runs(const planner::Situation& situation, const Now& now) {
+  if (state_.awaits_local_runs(situation)) {
+    if (!awaits_local_since_) awaits_local_since_ = now.mono;
+    local_decided_at_ = now.mono + planner::kLocalRunsPause;
+  } else if (!local_decided_at_ || *local_decided_at_ <= now.mono) {
+    local_decided_at_.reset();
+    awaits_local_since_.reset();
+  }
+  awaits_local_ = awaits_local_since_ && now.mono - *awaits_local_since_ < kLocalWait &&
+                  !mutant("local-edit-first");
+}
+
 std::optional<MonoTime> Scheduler::next_timer(const Now& now) const {
   if (under_way_) return std::nullopt;
   if (retry_at_) return retry_at_;
   if (look_) return now.mono;
-  if (!wake_at_) return std::nullopt;
-  return now.mono + (*wake_at_ - now.wall);
+  if (!wake_at_) return local_decided_at_;
+  const MonoTime wake = now.mono + (*wake_at_ - now.wall);
+  return local_decided_at_ ? std::min(wake, *local_decided_at_) : wake;
 }
 
 }  // namespace distcron::agent

@@ -36,9 +36,11 @@ class Scheduler {
 
   /// Slots may be due that this term has not decided about yet. An edit that came before the
   /// decision would take them away without a trace.
-  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term(); }
+  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term() || awaits_local_; }
 
  private:
+  void await_local_runs(const planner::Situation& situation, const Now& now);
+
   planner::State& state_;
   Replica& log_;
   std::int64_t capacity_;
@@ -46,7 +48,10 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
-  std::int64_t caught_up_in_ = -1;  ///< Term.
+  bool awaits_local_ = false;  ///< Of a host that was alone, for kLocalWait.
+  std::optional<MonoTime> awaits_local_since_;
+  std::optional<MonoTime> local_decided_at_;  ///< Then their jobs are looked at again.
+  std::int64_t caught_up_in_ = -1;            ///< Term.
   std::optional<WallTime> wake_at_;
   std::optional<MonoTime> retry_at_;  ///< After a batch that could not be stored.
 };

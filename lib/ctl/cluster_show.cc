@@ -232,7 +232,8 @@ CommandSpec cluster_settings_command() {
        "show or change settings that all nodes share",
        "",
        {{"cluster settings", "all of them"},
-        {"cluster settings tz Europe/Berlin", "zone of jobs that name none"}}},
+        {"cluster settings tz Europe/Berlin", "zone of jobs that name none"},
+        {"cluster settings no_quorum_max 2h", "how long run-local goes on"}}},
       add_settings_flags, show_settings);
 }
 

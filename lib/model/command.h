@@ -14,6 +14,7 @@
 #include "model/access_commands.h"
 #include "model/fleet_commands.h"
 #include "model/job_commands.h"
+#include "model/local_commands.h"
 #include "model/run_commands.h"
 
 namespace distcron::model {
@@ -23,7 +24,7 @@ using Command =
     std::variant<InitCluster, PutNode, PutJobs, RemoveJobs, RenameJob, SetEnabled, TriggerRun,
                  Decide, HostReports, KillRuns, PutKey, RemoveKey, PutSetting, PruneRuns, AddNode,
                  SetNode, DrainNode, UndrainNode, RemoveNode, PutToken, RemoveToken, Pause, Resume,
-                 RaiseIncarnation, ReleaseRuns>;
+                 RaiseIncarnation, ReleaseRuns, LocalRuns>;
 
 /// One entry of the log.
 struct Entry {

@@ -16,6 +16,8 @@ enum class Concurrency : std::uint8_t { kAllow, kForbid, kQueue, kReplace };
 /// What happens to slots that could not be claimed in time.
 enum class Misfire : std::uint8_t { kSkip, kOnce, kAll };
 enum class Guarantee : std::uint8_t { kAtMostOnce, kAtLeastOnce };
+/// What the host of a pinned job does with its slots while it has no majority of the cluster.
+enum class OnNoQuorum : std::uint8_t { kSkip, kRunLocal };
 /// Whose habits a job keeps: its environment, privileges and mail.
 enum class Compat : std::uint8_t { kNative, kDebian, kCronie, kSupercronic };
 /// What becomes of processes that outlive the job's first process.
@@ -49,6 +51,7 @@ enum class Trigger : std::uint8_t {
   kBackfill,
   kWorkflow,
   kReboot,
+  kLocal,  ///< The schedule, by the host alone: it had no majority.
 };
 
 /// Why a slot did not run, or did not end by itself. kSetup carries the step in Run::detail and
@@ -119,6 +122,11 @@ struct EnumNames<Guarantee> {
 };
 
 template <>
+struct EnumNames<OnNoQuorum> {
+  static constexpr std::array<std::string_view, 2> kNames{"skip", "run-local"};
+};
+
+template <>
 struct EnumNames<Compat> {
   static constexpr std::array<std::string_view, 4> kNames{"native", "debian", "cronie",
                                                           "supercronic"};
@@ -150,8 +158,8 @@ struct EnumNames<RunState> {
 
 template <>
 struct EnumNames<Trigger> {
-  static constexpr std::array<std::string_view, 7> kNames{"schedule", "manual",   "api",   "rerun",
-                                                          "backfill", "workflow", "reboot"};
+  static constexpr std::array<std::string_view, 8> kNames{
+      "schedule", "manual", "api", "rerun", "backfill", "workflow", "reboot", "local"};
 };
 
 template <>
@@ -198,7 +206,7 @@ static_assert(EnumNames<RunState>::kNames.size() ==
               static_cast<std::size_t>(RunState::kUnknown) + 1);
 static_assert(EnumNames<Reason>::kNames.size() ==
               static_cast<std::size_t>(Reason::kOverlapWait) + 1);
-static_assert(EnumNames<Trigger>::kNames.size() == static_cast<std::size_t>(Trigger::kReboot) + 1);
+static_assert(EnumNames<Trigger>::kNames.size() == static_cast<std::size_t>(Trigger::kLocal) + 1);
 
 template <class E>
 concept NamedEnum = requires {

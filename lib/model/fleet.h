@@ -41,10 +41,11 @@ struct EnumNames<NodeState> {
 
 /// What this version can do, for clusters of different versions. A feature is used once the lowest
 /// level of all members is at least the one that the feature names.
-inline constexpr std::int32_t kFeatureLevel = 2;
+inline constexpr std::int32_t kFeatureLevel = 3;
 inline constexpr std::int32_t kPermitLevel = 2;   ///< Claims count from permits: StartPermit.
 inline constexpr std::int32_t kRepeatLevel = 2;   ///< A repeated request is carried out once.
 inline constexpr std::int32_t kReleaseLevel = 2;  ///< ReleaseRuns.
+inline constexpr std::int32_t kLocalLevel = 3;    ///< LocalRuns, on_no_quorum = run-local.
 
 struct Node {
   std::int64_t id = 0;

@@ -209,6 +209,10 @@ void check_policy(Checker& check, const JobSpec& spec) {
   check.share("retry.jitter", spec.retry_jitter, 0, 1);
   check.duration("misfire_window", spec.misfire_window, Millis{1});
   check.range("catchup_max", spec.catchup_max, 1, 100'000);
+  if (spec.on_no_quorum == OnNoQuorum::kRunLocal && pinned_host(spec).empty()) {
+    check.add("on_no_quorum", "run-local is only for a job that is pinned to one host",
+              "name that host, such as on = \"name=web1\", with target = \"one\"");
+  }
   check.range("priority", spec.priority, 0, 100);
   check.count("ok_codes", spec.ok_codes.size(), kSmallListMax);
   if (spec.ok_codes.empty()) check.add("ok_codes", "is empty: no run could succeed");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/job_spec.h"
+#include "model/selector.h"
 
 namespace distcron::model {
 
@@ -27,6 +28,19 @@ Result<std::vector<cron::Schedule>> compile_schedules(const JobSpec& spec, std::
     out.push_back(*schedule);
   }
   return out;
+}
+
+std::string pinned_host(const JobSpec& spec) {
+  if (spec.target != "one") return {};
+  if (!spec.origin_host.empty() && (spec.managed || spec.on.empty())) return spec.origin_host;
+  const auto selector = parse_selector(spec.on);
+  if (!selector) return {};
+  for (const SelectorTerm& term : selector->terms) {
+    const bool is_name = term.key == "name" || term.key == "host";
+    const bool is_glob = term.pattern.find_first_of("*?[\\") != std::string::npos;
+    if (is_name && !term.is_negated && !is_glob) return term.pattern;
+  }
+  return {};
 }
 
 Millis effective_misfire_window(const JobSpec& spec, std::optional<Seconds> interval) {

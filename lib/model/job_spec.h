@@ -75,6 +75,7 @@ struct JobSpec {
   std::optional<Millis> misfire_window;  ///< Unset: min(interval/2, 1 h), at least 10 s.
   std::int32_t catchup_max = 100;
   Guarantee guarantee = Guarantee::kAtMostOnce;
+  OnNoQuorum on_no_quorum = OnNoQuorum::kSkip;  ///< kRunLocal: only for pinned_host().
   std::int32_t priority = 50;
   std::vector<std::int32_t> ok_codes{0};
   TextMap labels;
@@ -160,6 +161,9 @@ void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"misfire_window", "how late a start may still be", "DUR"}, s.misfire_window);
   visit(Field{"catchup_max", "most slots that misfire = all catches up", "N"}, s.catchup_max);
   visit(Field{"guarantee", "at-most-once or at-least-once", "RULE"}, s.guarantee);
+  visit(Field{"on_no_quorum", "what its host does alone, without a majority: skip or run-local",
+              "RULE"},
+        s.on_no_quorum);
   visit(Field{"priority", "0 to 100; higher leaves the queue first", "N"}, s.priority);
   visit(Field{"ok_codes", "exit codes that count as success", "N"}, s.ok_codes);
   visit(Field{"labels", "label", "K=V"}, s.labels);
@@ -193,6 +197,9 @@ void visit_fields(Spec& s, Visitor&& visit) {
   visit(Field{"origin.host", "host that it was imported on", "NAME"}, s.origin_host);
   visit(Field{"managed", "whether it follows its crontab file", "BOOL"}, s.managed);
 }
+
+/// The name of the only host that may ever run the job, as far as its own fields say; else empty.
+[[nodiscard]] std::string pinned_host(const JobSpec& spec);
 
 /// Checks everything that needs no cluster: names, schedules, zone name, ranges, exactly one of
 /// command, argv and script. Errors are kInvalid and name the job, the field and the way out.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/units.h"
+
 namespace distcron::planner {
 
 using model::Reason;
@@ -110,6 +112,11 @@ Status Applier::run(const model::PutSetting& command) {
                      "one of: 3, 5, 7");
   }
   if (command.key == kSingleSetting) DC_CHECK_OK(check_single(command.value));
+  if (command.key == kNoQuorumMaxSetting) {
+    if (const auto span = model::parse_duration(command.value); !span) {
+      return fail(Error(span.error()).within("no_quorum_max"));
+    }
+  }
   if (command.key == "name") return rename_cluster(command.value);
   const auto found = state_.settings.find(command.key);
   const bool is_same = found != state_.settings.end() && found->second == command.value;

@@ -118,7 +118,16 @@ class Applier {
   [[nodiscard]] bool wants_retry(const model::Run& run, const model::HostReport& report) const;
   void next_attempt(LiveRun& live, model::RunState outcome, model::Reason reason);
 
+  // apply_local.cc
+  Status run(const model::LocalRuns& command);
+  void let_go_by(const model::LocalRun& line);
+  [[nodiscard]] model::Run local_row(const model::LocalRun& line) const;
+  void take_local(const model::LocalRun& line, const Node& node);
+  bool make_way(const model::LocalRun& line);
+
   // Shared.
+  static void fill_end(model::Run& run, const model::HostReport& report);
+
   void put(const model::Run& run) { out_.changes.runs.push_back(run); }
 
   /// The run ends: out of memory, into the store. `live` is gone afterwards.

@@ -48,6 +48,13 @@ Status Applier::check_writable(const Job& job) const {
 
 Status Applier::check_put(const model::JobPut& put, const model::JobSpec& spec) {
   DC_CHECK_OK(model::validate_without_zone(spec));
+  if (spec.on_no_quorum == model::OnNoQuorum::kRunLocal &&
+      state_.feature_level() < model::kLocalLevel) {
+    return fail_hint(
+        ErrorCode::kUnavailable,
+        quoted(spec.name) + ": on_no_quorum: not all nodes have a version that knows run-local",
+        "distcronctl cluster upgrade --check shows them");
+  }
   const JobEntry* entry = state_.job(spec.name);
   if (entry == nullptr) {
     if (put.mode == PutMode::kUpdate || put.if_version) return fail(state_.no_such_job(spec.name));

@@ -126,6 +126,7 @@ void Applier::bury(Node& node, bool leaves) {
   put_node(node);
   release_holds_of(node.id);
   strand_runs_of(node.id);
+  drop_setting(std::string(kLocalPrefix) + std::to_string(node.id));
   event(leaves ? "node.left" : "node.removed", node.name, "id " + std::to_string(node.id));
 }
 

@@ -24,7 +24,15 @@ bool was_ended_by_people(const model::Run& run, Reason reason) {
   return !run.kill_by.empty() || reason == Reason::kUser || reason == Reason::kReplaced;
 }
 
-void fill_end(model::Run& run, const HostReport& report) {
+void note_start(model::Run& run, WallTime at) {
+  ++run.starts;
+  if (!run.started_at) run.started_at = at;
+  if (!run.first_started_at) run.first_started_at = run.started_at;
+}
+
+}  // namespace
+
+void Applier::fill_end(model::Run& run, const HostReport& report) {
   if (report.started_at) run.started_at = report.started_at;
   if (report.pid != 0) run.pid = report.pid;
   run.ended_at = report.ended_at;
@@ -38,14 +46,6 @@ void fill_end(model::Run& run, const HostReport& report) {
   run.maxrss_kb = report.maxrss_kb;
   if (!report.detail.empty()) run.detail = report.detail;
 }
-
-void note_start(model::Run& run, WallTime at) {
-  ++run.starts;
-  if (!run.started_at) run.started_at = at;
-  if (!run.first_started_at) run.first_started_at = run.started_at;
-}
-
-}  // namespace
 
 Status Applier::run(const model::HostReports& command) {
   for (const HostReport& report : command.reports)

@@ -15,6 +15,10 @@ using model::RunState;
 
 namespace {
 
+bool is_of_schedule(const model::Run& run) {
+  return run.trigger == model::Trigger::kSchedule || run.trigger == model::Trigger::kLocal;
+}
+
 /// Gathers the facts of one answer.
 class Explainer {
  public:
@@ -60,7 +64,7 @@ class Explainer {
 
   Explanation from_run(const model::Run& run) {
     out_.run_id = run.run_id;
-    if (ask_.job != nullptr && run.trigger == model::Trigger::kSchedule) match_facts(*ask_.job);
+    if (ask_.job != nullptr && is_of_schedule(run)) match_facts(*ask_.job);
     for (const Fact& stored : run.facts)
       out_.facts.push_back(stored);
     if (run.attempt > 0) {

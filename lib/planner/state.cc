@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
+#include "model/units.h"
 #include "planner/applier.h"
 #include "planner/explain.h"
 #include "planner/slots.h"
@@ -76,6 +78,20 @@ Applied State::apply(const model::Entry& entry, LogIndex index) {
   return Applier(*impl_, entry, index).apply();
 }
 
+bool State::awaits_local_runs(const Situation& situation) const {
+  std::set<std::string_view> names;
+  for (const HostSituation& host : situation.nodes) {
+    const Node* node = host.is_alive && host.has_local_runs ? find_node(host.node_id) : nullptr;
+    if (node != nullptr && model::is_member(*node)) names.insert(node->name);
+  }
+  if (names.empty()) return false;
+  return std::any_of(impl_->jobs.begin(), impl_->jobs.end(), [&names](const auto& item) {
+    const model::JobSpec& spec = *item.second.job.spec;
+    return spec.on_no_quorum == model::OnNoQuorum::kRunLocal && spec.enabled &&
+           names.contains(model::pinned_host(spec));
+  });
+}
+
 Plan State::due(const Situation& situation) {
   return Turn(*impl_, situation).run();
 }
@@ -125,6 +141,11 @@ struct Touched {
 
   void add(const model::ReleaseRuns& command) {
     runs.insert(command.run_ids.begin(), command.run_ids.end());
+  }
+
+  void add(const model::LocalRuns& command) {
+    for (const model::LocalRun& line : command.runs)
+      uids.insert(line.job_uid);
   }
 
   void add(const model::PutNode&) { is_all = true; }  // may boot any job
@@ -353,6 +374,55 @@ std::optional<WallTime> State::next_slot(const Job& job, WallTime after, bool ev
   const cron::Zone* zone = impl_->find_zone(job.spec->tz);
   if (zone == nullptr) return std::nullopt;
   return next_slot_of(job, after, *zone);
+}
+
+LocalLook State::look_alone(const Job& job, WallTime after, WallTime now) const {
+  LocalLook look;
+  look.seen_to = after;
+  const cron::Zone* zone = impl_->find_zone(job.spec->tz);
+  if (zone == nullptr || !job.spec->enabled) return look;
+  const SlotLimits limits = limits_of(*job.spec, interval_of(job, *zone, after));
+  // What is older would be let go by in any case.
+  look.seen_to = std::max(after, now - limits.late - Micros{1});
+  std::optional<WallTime> slot = next_slot_of(job, look.seen_to, *zone);
+  while (slot && *slot + jitter_of(job, *slot) <= now) {
+    look.due.push_back(*slot);
+    look.seen_to = *slot;
+    slot = next_slot_of(job, *slot, *zone);
+  }
+  if (slot) look.next = *slot + jitter_of(job, *slot);
+  return look;
+}
+
+SlotGap State::slots_between(const Job& job, WallTime from, WallTime to) const {
+  constexpr std::size_t kKept = 100;
+  SlotGap gap;
+  const cron::Zone* zone = impl_->find_zone(job.spec->tz);
+  if (zone == nullptr) return gap;
+  SlotTail tail(kKept);
+  std::optional<WallTime> slot = next_slot_of(job, from, *zone);
+  for (; slot && *slot < to && tail.count() < kSlotsOfJobMax;
+       slot = next_slot_of(job, *slot, *zone))
+    tail.add(*slot);
+  gap.slots = tail.kept();
+  gap.earlier = tail.earlier().count;
+  gap.first = tail.earlier().first;
+  return gap;
+}
+
+std::int64_t State::last_local_run(std::int64_t node_id) const {
+  return impl_->last_local_run(node_id);
+}
+
+std::int64_t State::next_run_id() const {
+  return impl_->next_run_id;
+}
+
+Millis State::no_quorum_max() const {
+  constexpr Millis kDay{86'400'000};
+  const auto found = impl_->settings.find(kNoQuorumMaxSetting);
+  if (found == impl_->settings.end()) return kDay;
+  return model::parse_duration(found->second).value_or(kDay);
 }
 
 std::string State::dump() const {

@@ -53,8 +53,10 @@ struct HostPermit {
 struct HostSituation {
   std::int64_t node_id = 0;
   bool is_alive = true;
-  bool is_doubtful = false;              ///< Alive, but some heartbeats late: rather others.
-  bool is_clock_ok = true;               ///< false: it would start nothing.
+  bool is_doubtful = false;  ///< Alive, but some heartbeats late: rather others.
+  bool is_clock_ok = true;   ///< false: it would start nothing.
+  /// It started runs by itself, or may have, of which the log does not know yet.
+  bool has_local_runs = false;
   std::int64_t capacity = 4096;          ///< Most live runs.
   std::optional<WallTime> silent_since;  ///< Of one that is not alive; unset: not known.
   std::optional<HostPermit> permit;      ///< Unset: it goes by its wall clock.
@@ -89,6 +91,20 @@ struct Plan {
   std::optional<model::Decide> decide;
   std::optional<WallTime> wake_at;
   bool is_cut = false;  ///< More is due than one turn decides about.
+};
+
+/// What a host that is alone sees of one of its jobs.
+struct LocalLook {
+  std::vector<WallTime> due;     ///< Slots to start now.
+  WallTime seen_to{};            ///< All up to here are in `due`, or let go by.
+  std::optional<WallTime> next;  ///< When to look again.
+};
+
+/// Slots between two others: the newest one by one, and how many there are before them.
+struct SlotGap {
+  std::vector<WallTime> slots;
+  std::int64_t earlier = 0;
+  WallTime first{};  ///< Of the earlier ones.
 };
 
 /// Answer to `explain`.
@@ -129,6 +145,9 @@ class State {
   /// What is to be decided now. At most one returned Decide may be on its way: call again only
   /// after it was applied or failed.
   [[nodiscard]] Plan due(const Situation& situation);
+  /// A living host has still to say what it started alone of a job: an edit of that before would
+  /// take slots away without a trace.
+  [[nodiscard]] bool awaits_local_runs(const Situation& situation) const;
 
   // Reading. Pointers live until the next apply.
   [[nodiscard]] const Job* find_job(std::string_view name) const;
@@ -167,6 +186,15 @@ class State {
   /// disabled (unless `even_disabled`), or the zone is unknown.
   [[nodiscard]] std::optional<WallTime> next_slot(const Job& job, WallTime after,
                                                   bool even_disabled = false) const;
+  /// Slots of an enabled job after `after` of which the start has come at `now` and is not late.
+  [[nodiscard]] LocalLook look_alone(const Job& job, WallTime after, WallTime now) const;
+  /// Those after `from` and before `to`.
+  [[nodiscard]] SlotGap slots_between(const Job& job, WallTime from, WallTime to) const;
+  /// Highest id of the runs that the node started by itself, of those that the log knows; else 0.
+  [[nodiscard]] std::int64_t last_local_run(std::int64_t node_id) const;
+  /// No run has this id or a higher one, as far as this state knows.
+  [[nodiscard]] std::int64_t next_run_id() const;
+  [[nodiscard]] Millis no_quorum_max() const;  ///< Setting; 24 h by default.
   /// Why the job does, did or will not run at `at`, from the schedule and what is alive. For
   /// decided slots the caller passes the stored run.
   [[nodiscard]] Explanation explain(const Job* job, std::string_view name, WallTime at,

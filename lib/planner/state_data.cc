@@ -104,6 +104,10 @@ void StateData::load_hold(std::string_view key, std::string_view text) {
   if (run_id != 0 && hold.job_uid != 0) holds[run_id] = hold;
 }
 
+std::int64_t StateData::last_local_run(std::int64_t node_id) const {
+  return number_setting(std::string(kLocalPrefix) + std::to_string(node_id), 0);
+}
+
 std::int32_t StateData::feature_level() const {
   std::optional<std::int32_t> least;
   for (const auto& [id, node] : nodes) {

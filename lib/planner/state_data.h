@@ -38,7 +38,12 @@ inline constexpr std::string_view kRestoredSetting = "scheduler.restored_at";
 inline constexpr std::string_view kHoldPrefix = "scheduler.hold.";
 /// Followed by the uid of a job with route = round-robin: the host that had the last turn.
 inline constexpr std::string_view kTurnPrefix = "scheduler.turn.";
+/// Followed by a node id: the highest run id that this node made without a majority, of those that
+/// the log knows.
+inline constexpr std::string_view kLocalPrefix = "scheduler.local.";
 inline constexpr std::string_view kVotersSetting = "voters";
+/// For how long a host may go on alone, since it was in touch with a majority.
+inline constexpr std::string_view kNoQuorumMaxSetting = "no_quorum_max";
 
 struct JobEntry {
   Job job;
@@ -127,6 +132,7 @@ struct StateData {
   [[nodiscard]] bool is_uid_taken(std::uint64_t uid) const;
   [[nodiscard]] std::int64_t term() const;
   [[nodiscard]] std::int64_t number_setting(std::string_view key, std::int64_t otherwise) const;
+  [[nodiscard]] std::int64_t last_local_run(std::int64_t node_id) const;
   [[nodiscard]] const Node* member(std::int64_t id) const;
   [[nodiscard]] const Node* member(std::string_view name) const;
   [[nodiscard]] std::int64_t next_node_id() const;

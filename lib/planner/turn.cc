@@ -85,6 +85,7 @@ void Turn::collect_run(LiveRun& live) {
     return end_queued(live, Action::kCancel, Reason::kRemoved, {"job", false, "it was removed"});
   }
   const Job& job = entry->job;
+  if (waits_for_local_runs(job)) return state_.set_look_at(live, now_.now + kLocalRunsPause);
   const bool is_scheduled = run.trigger == model::Trigger::kSchedule;
   if (is_scheduled && run.starts == 0 && run.job_version != job.version) {
     const cron::Zone* zone = zone_of(job);
@@ -161,6 +162,7 @@ void Turn::decide(const Candidate& candidate) {
   LiveRun* live = live_of(candidate);
   if (live == nullptr && uses_[job.uid].is_stopped) return;
   if (live != nullptr && gone_.contains(live->run.run_id)) return;
+  if (waits_for_local_runs(job)) return;  // it keeps its place in the line
   const Overlap overlap = overlap_of(candidate, job);
   const std::vector<HostPool::Share> shares = shares_of(live, job);
   HostPool::Pick pick;

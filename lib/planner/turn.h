@@ -24,6 +24,8 @@ inline constexpr Micros kLookAgain{1'000'000};
 inline constexpr Micros kBootReportGrace{60'000'000};
 /// Longest wait for a silent host that holds a claim.
 inline constexpr Micros kSilenceMax{86'400'000'000};
+/// A host that was alone is about to say what it started meanwhile: then its jobs go on.
+inline constexpr Micros kLocalRunsPause{200'000};
 /// Runs of one job that may wait for its place (concurrency = queue).
 inline constexpr std::int64_t kWaitingOfJobMax = 100;
 
@@ -121,6 +123,7 @@ class Turn {
   void decide_paused(const Candidate& candidate, const Job& job, LiveRun* live);
   void decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* live,
                       HostPool::Pick pick);
+  [[nodiscard]] bool waits_for_local_runs(const Job& job) const;
   bool miss_doubtful(const Job& job, const cron::Zone& zone, JobUse& use);
 
   StateData& state_;

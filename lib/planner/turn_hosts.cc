@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "model/target.h"
 #include "planner/turn.h"
 
@@ -196,6 +197,17 @@ void Turn::decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* 
   const std::optional<WallTime> end = window_end(live->run, entry);
   state_.set_look_at(*live, end ? *end + Micros{1} : kNever);
   state_.hostless.insert(live->run.run_id);
+}
+
+/// What its host started alone is decided, but not known here yet.
+bool Turn::waits_for_local_runs(const Job& job) const {
+  if (job.spec->on_no_quorum != model::OnNoQuorum::kRunLocal) return false;
+  if (mutant("local-not-awaited")) return false;
+  const Node* node = state_.member(model::pinned_host(*job.spec));
+  return node != nullptr &&
+         std::any_of(now_.nodes.begin(), now_.nodes.end(), [node](const HostSituation& host) {
+           return host.node_id == node->id && host.is_alive && host.has_local_runs;
+         });
 }
 
 /// What came due between the stored state and its restore may have run: it does not run again.

@@ -72,6 +72,10 @@ void Turn::collect_job(JobEntry& entry, JobUse& use) {
     if (*job.disabled_until <= now_.now) out_.enable_again.push_back(job.spec->name);
     return;
   }
+  if (waits_for_local_runs(job)) {
+    use.look_at = now_.now + kLocalRunsPause;
+    return;
+  }
   if (const cron::Zone* zone = zone_of(job)) collect_slots(entry, *zone, use);
 }
 

@@ -79,8 +79,8 @@ Status DbReader::prepare() {
   DC_TRY(attempts_, db_.prepare("SELECT " DC_RUN_COLUMNS " FROM attempts WHERE run_id = ? "
                                 "ORDER BY attempt"));
   DC_TRY(run_at_, db_.prepare("SELECT " DC_RUN_COLUMNS " FROM runs WHERE job_uid = ? AND "
-                              "scheduled_at = ? AND origin = 'schedule' "
-                              "ORDER BY incarnation DESC, shard LIMIT 1"));
+                              "scheduled_at = ? AND origin IN ('local', 'schedule') "
+                              "ORDER BY incarnation DESC, origin, shard LIMIT 1"));
   DC_TRY(newest_,
          db_.prepare("SELECT " DC_RUN_COLUMNS " FROM runs WHERE run_id = (SELECT run_id FROM runs "
                      "WHERE job_uid IN (SELECT uid FROM temp.picked) "

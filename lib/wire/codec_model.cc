@@ -11,6 +11,7 @@ DC_CODEC(model::Entry);
 DC_CODEC(model::JobSpec);
 DC_CODEC(model::Run);
 DC_CODEC(model::HostReport);
+DC_CODEC(model::LocalRun);
 DC_CODEC(model::Node);
 DC_CODEC(model::JoinToken);
 DC_CODEC(std::vector<model::Fact>);

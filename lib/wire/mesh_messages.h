@@ -73,6 +73,7 @@ struct HostState {
   std::uint64_t echo_life = 0;
   std::int64_t echo_clock = 0;
   std::int64_t echo_age = 0;
+  std::int64_t local_runs = 0;  ///< That it started by itself and that are not in the log yet.
 };
 
 DC_VISIT(HostState, m) {
@@ -87,6 +88,7 @@ DC_VISIT(HostState, m) {
   visit(Field{"echo_life", ""}, m.echo_life);
   visit(Field{"echo_clock", ""}, m.echo_clock);
   visit(Field{"echo_age", ""}, m.echo_age);
+  visit(Field{"local_runs", ""}, m.local_runs);
 }
 
 /// The leader's answer to kReport.

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export DISTCRON_BIN=${DISTCRON_BIN:-$PWD/build/bin}
-old=7a6296d44ed173ace90f393ed2a39b2b0da896bc # the last of feature level 1
+old=a8b77804c516ac927b8f9b7a47b17435c8c1a40b # the last of feature level 2
 if [[ -z ${DISTCRON_OLD_BIN:-} ]]; then
   if ! git cat-file -e "$old^{commit}" 2>/dev/null; then
     echo "SKIP: no history here with the commit $old"

@@ -46,6 +46,7 @@ struct FleetNode::Agent {
   std::unique_ptr<agent::Fleet> fleet;
   std::unique_ptr<agent::Replica> log;
   std::unique_ptr<agent::Host> host;
+  std::unique_ptr<agent::LocalRuns> local;
   std::unique_ptr<agent::Scheduler> scheduler;
   agent::Now now;
   std::int64_t seen_applied = 0;

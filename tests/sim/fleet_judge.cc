@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "agent/local_runs.h"
 #include "base/hash.h"
 
 namespace distcron::sim {
@@ -153,7 +154,9 @@ void FleetJudge::take_nodes(std::int64_t node, const planner::Changes& changes) 
   for (const planner::Node& row : changes.nodes) {
     if (model::is_member(row)) continue;
     removed_.insert(row.id);
-    if (row.id == node) knows_.emplace(node, agenda_.now());
+    if (row.id != node) continue;
+    knows_.emplace(node, agenda_.now());
+    forgot_.erase(node);
   }
 }
 
@@ -163,6 +166,7 @@ void FleetJudge::take_rows(const planner::Changes& changes) {
   }
   for (const model::Run& run : changes.ended_attempts)
     take_ended(run);
+  take_removed(changes);
   for (const model::Run& run : changes.runs)
     take_row(run);
 }
@@ -177,6 +181,22 @@ void FleetJudge::take_ended(const model::Run& run) {
   if (may_have_run || found == starts_.end()) return;
   fail("ran_unsaid", "attempt " + text_of(key) + " of " + run.job + " is " + outcome_text(run) +
                          " but started on host " + std::to_string(found->second.process.host));
+}
+
+/// A row that was not over gives way to that of its slot's run that its host started alone.
+void FleetJudge::take_removed(const planner::Changes& changes) {
+  for (const std::int64_t id : changes.removed_runs) {
+    const auto row = rows_.find(id);
+    if (row == rows_.end() || model::is_final(row->second.state)) continue;
+    const bool is_replaced =
+        std::any_of(changes.runs.begin(), changes.runs.end(), [&row](const model::Run& run) {
+          return run.origin == "local" && run.job_uid == row->second.job_uid &&
+                 run.scheduled_at == row->second.scheduled_at;
+        });
+    if (!is_replaced) return fail("row_lost", "run " + std::to_string(id) + " went before its end");
+    slots_.erase(slot_of(row->second));
+    rows_.erase(row);
+  }
 }
 
 void FleetJudge::take_row(const model::Run& run) {
@@ -261,6 +281,10 @@ void FleetJudge::on_durable(std::int64_t node, const store::DurableBatch& batch,
     const RunKey key{put.run_id, put.attempt};
     if (put.kind == store::JournalKind::kTombstone) tombstones_.emplace(node, key);
     if (put.kind != store::JournalKind::kAccepted) continue;
+    if (const auto line = agent::noted_local(put.bytes)) {
+      local_[{node, key}] = *line;
+      continue;
+    }
     std::istringstream note(put.bytes);
     std::int64_t wall = 0;
     std::int64_t from = 0;

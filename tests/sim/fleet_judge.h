@@ -15,6 +15,7 @@
 #include <tuple>
 #include <vector>
 
+#include "model/local_commands.h"
 #include "planner/state.h"
 #include "sim/fleet_exec.h"
 #include "store/log_entry.h"
@@ -46,6 +47,10 @@ class FleetJudge {
   void on_boot(std::int64_t node, std::int64_t boot) { boots_[node] = boot; }
 
   void on_scheduler(std::int64_t node, std::int64_t term);
+
+  /// Its agent was started, and nothing on its disk says that it is no member any more.
+  void on_member_started(std::int64_t node) { forgot_.insert(node); }
+
   /// A client was told that its entry is done.
   void on_acked(const std::string& request_id, bool is_good);
 
@@ -100,6 +105,7 @@ class FleetJudge {
     FleetProcess process;
     std::uint64_t job_uid = 0;
     SlotKey slot;
+    bool is_local = false;  ///< By its host alone.
   };
 
   /// A durable note of an accepted claim: when it is to start.
@@ -118,6 +124,11 @@ class FleetJudge {
   void take_row(const model::Run& run);
   void take_jobs(const planner::Changes& changes);
   void check_final(const model::Run& run);
+  [[nodiscard]] bool waits_for_removed(const model::Run& run) const;
+  [[nodiscard]] bool may_start_still(std::int64_t host) const;
+  [[nodiscard]] std::optional<model::Run> local_run(RunKey key, std::int64_t host) const;
+  void take_local_start(const FleetProcess& process, const model::Run& run);
+  void take_removed(const planner::Changes& changes);
   void check_slot(const model::Run& run, const Start& start);
   void check_overlap(const model::Run& run, const model::JobSpec& spec, const Start& start);
   void check_job(std::uint64_t uid, const std::vector<Era>& eras, WallTime settled, Micros guard);
@@ -137,14 +148,16 @@ class FleetJudge {
   std::set<std::string> requests_;           ///< Ids of the entries that were applied.
   std::set<std::int64_t> removed_;           ///< Hosts that are no members any more,
   std::map<std::int64_t, FleetTime> knows_;  ///< ... and since when they know.
+  std::set<std::int64_t> forgot_;            ///< ... who do not any more.
   std::set<std::int64_t> released_;          ///< Runs whose places people gave away.
 
   std::map<RunKey, Start> starts_;
   std::map<RunKey, Start*> live_;
   std::set<std::pair<std::int64_t, RunKey>> tombstones_;
   std::map<std::pair<std::int64_t, RunKey>, Accepted> accepted_;
-  std::map<std::int64_t, std::int64_t> schedulers_;  ///< By term.
-  std::map<std::int64_t, std::int64_t> boots_;       ///< Of each host, its present one.
+  std::map<std::pair<std::int64_t, RunKey>, model::LocalRun> local_;  ///< Noted by the hosts.
+  std::map<std::int64_t, std::int64_t> schedulers_;                   ///< By term.
+  std::map<std::int64_t, std::int64_t> boots_;  ///< Of each host, its present one.
   std::map<std::string, std::int64_t> outcomes_;
   bool trusts_clocks_ = false;
   std::int64_t slots_checked_ = 0;

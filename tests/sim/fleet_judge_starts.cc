@@ -31,16 +31,66 @@ std::string text_of(process::RunKey key) {
 
 }  // namespace
 
+/// What was on its way when the host heard that it is no member may start.
+bool FleetJudge::may_start_still(std::int64_t host) const {
+  const auto knows = knows_.find(host);
+  return knows == knows_.end() || agenda_.now() <= knows->second + kLastOrders;
+}
+
+/// The run as its host noted it durably before it started it alone.
+std::optional<model::Run> FleetJudge::local_run(RunKey key, std::int64_t host) const {
+  const auto note = local_.find({host, key});
+  if (note == local_.end()) return std::nullopt;
+  model::Run run;
+  run.run_id = key.run_id;
+  run.attempt = key.attempt;
+  run.job_uid = note->second.job_uid;
+  run.job = note->second.job;
+  run.origin = "local";
+  run.scheduled_at = note->second.scheduled_at;
+  run.node_id = host;
+  return run;
+}
+
+/// Nobody claimed it. It must be of a job that its host may go on with, and exclude others as the
+/// job says; a claim of the same slot may have run before, of which the host knew nothing any more.
+void FleetJudge::take_local_start(const FleetProcess& process, const model::Run& run) {
+  const std::string name =
+      "run " + text_of(process.key) + ", alone on host " + std::to_string(process.host);
+  const model::JobSpec* spec = spec_of(run.job_uid);
+  const bool may = spec != nullptr && spec->on_no_quorum == model::OnNoQuorum::kRunLocal &&
+                   model::pinned_host(*spec) == node_name(process.host);
+  if (!may) return fail("start_unclaimed", name + " started, but its job is not for that");
+  if (!forgot_.contains(process.host) && !may_start_still(process.host)) {
+    return fail("start_removed", name + " started, but the host knows that it is no member");
+  }
+  Start start{process, run.job_uid, slot_of(run), true};
+  const auto [mine, is_new] = starts_.emplace(process.key, start);
+  if (!is_new) return fail("attempt_twice", name + " started before");
+  if (tombstones_.contains({process.host, process.key})) {
+    return fail("start_tombstoned", name + " started after its tombstone was durable");
+  }
+  for (const auto& [key, other] : starts_) {
+    if (key != process.key && other.slot == start.slot) {
+      return fail("slot_started_twice", name + " started its slot a second time");
+    }
+  }
+  check_overlap(run, *spec, start);
+  live_[process.key] = &mine->second;
+}
+
 void FleetJudge::on_start(const FleetProcess& process, MonoTime mono) {
   const std::string name =
       "attempt " + text_of(process.key) + " on host " + std::to_string(process.host);
   const auto row = rows_.find(process.key.run_id);
   const auto claim = claims_.find(process.key);
+  if (const auto local = local_run(process.key, process.host); local && claim == claims_.end()) {
+    return take_local_start(process, *local);
+  }
   if (row == rows_.end() || claim == claims_.end() || claim->second != process.host) {
     return fail("start_unclaimed", name + " started without a committed claim");
   }
-  const auto knows = knows_.find(process.host);
-  if (knows != knows_.end() && agenda_.now() > knows->second + kLastOrders) {
+  if (!may_start_still(process.host)) {
     return fail("start_removed", name + " started, but the host knows that it is no member");
   }
   const model::Run& run = row->second;
@@ -105,6 +155,12 @@ void FleetJudge::check_slot(const model::Run& run, const Start& start) {
   const bool is_once = spec->guarantee == model::Guarantee::kAtMostOnce;
   std::int64_t earlier = 0;
   for (const auto& [key, other] : starts_) {
+    const bool is_local = other.is_local && std::get<0>(other.slot) == run.job_uid &&
+                          std::get<2>(other.slot) == run.scheduled_at && run.origin == "schedule";
+    if (is_local) {
+      return fail("slot_started_twice", "attempt " + text_of(start.process.key) +
+                                            " of the slot that " + text_of(key) + " started alone");
+    }
     if (key == start.process.key || other.slot != start.slot) continue;
     ++earlier;
     const std::string name =
@@ -129,7 +185,8 @@ void FleetJudge::check_overlap(const model::Run& run, const model::JobSpec& spec
   if (released_.contains(run.run_id)) return;  // its place was taken from it; it has not heard yet
   for (const auto& [key, other] : live_) {
     if (other->job_uid != start.job_uid) continue;
-    const model::Run& row = rows_.at(key.run_id);
+    const auto known = rows_.find(key.run_id);
+    const model::Run row = known != rows_.end() ? known->second : model::Run{};
     const bool is_shard = row.shards > 0 && run.shards > 0 &&
                           row.scheduled_at == run.scheduled_at && row.origin == run.origin &&
                           key.run_id != run.run_id;
@@ -147,6 +204,15 @@ void FleetJudge::check_overlap(const model::Run& run, const model::JobSpec& spec
   }
 }
 
+/// What began may go on once a host of that name joins again, or the job is edited.
+bool FleetJudge::waits_for_removed(const model::Run& run) const {
+  const model::JobSpec* spec = spec_of(run.job_uid);
+  if (spec == nullptr || run.state != RunState::kQueued || run.starts == 0) return false;
+  const std::string name = model::pinned_host(*spec);
+  return std::any_of(removed_.begin(), removed_.end(),
+                     [&name](std::int64_t id) { return node_name(id) == name; });
+}
+
 // --- the end -------------------------------------------------------------------------------------
 
 void FleetJudge::close(WallTime settled, Micros guard) {
@@ -156,6 +222,7 @@ void FleetJudge::close(WallTime settled, Micros guard) {
     const auto process = starts_.find(RunKey{id, run.attempt});
     const bool is_live = process != starts_.end() && !process->second.process.ended_at;
     if (is_live && run.state == RunState::kRunning) continue;
+    if (waits_for_removed(run)) continue;
     fail("never_ends", "run " + std::to_string(id) + " of " + run.job + " is still " +
                            outcome_text(run) + ", attempt " + std::to_string(run.attempt) +
                            " on host " + std::to_string(run.node_id));
@@ -186,7 +253,8 @@ void FleetJudge::check_job(std::uint64_t uid, const std::vector<Era>& eras, Wall
                            Micros guard) {
   std::set<WallTime> accounted;
   for (const auto& [slot, run_id] : slots_) {
-    if (std::get<0>(slot) == uid && std::get<1>(slot) == "schedule")
+    if (std::get<0>(slot) == uid &&
+        (std::get<1>(slot) == "schedule" || std::get<1>(slot) == "local"))
       accounted.insert(std::get<2>(slot));
   }
   for (std::size_t i = 0; i < eras.size(); ++i) {

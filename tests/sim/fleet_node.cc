@@ -169,6 +169,10 @@ void FleetNode::start_agent() {
   facts.capacity = options_.capacity;
   facts.first_members = first_members_;
   facts.log_members = agent::members_of_log(*loaded);
+  const bool is_removed_in_log = agent::is_removed(facts.log_members, id_);
+  const model::Node* self = a.state.find_node(id_);
+  const bool is_removed = is_removed_in_log || (self != nullptr && !model::is_member(*self));
+  if (!is_removed) judge_.on_member_started(id_);
   facts.election = Micros(options_.election);
   facts.heartbeat = Micros(options_.election / 10);
   a.fleet = std::make_unique<agent::Fleet>(std::move(facts), a.state, a.mesh);
@@ -208,6 +212,7 @@ void FleetNode::start_agent() {
     out.capacity = options_.capacity;
     out.clock_ok = agent_->guard.is_trusted();
     out.applied = agent_->log->last_applied();
+    out.local_runs = agent_->local->unsaid();
     agent_->host->add_permit(out, agent_->now);
     return out;
   });
@@ -226,6 +231,15 @@ void FleetNode::start_agent() {
   a.host =
       std::make_unique<agent::Host>(std::move(host), std::move(ports), a.state, *a.log, a.dice);
   a.host->load_journal(loaded->journal);
+  agent::LocalFacts local;
+  local.node_id = id_;
+  local.node_name = node_name(id_);
+  local.takes_over = std::max(Micros(5 * options_.election), 2 * agent::FleetFacts().suspect_after);
+  local.capacity = options_.capacity;
+  local.is_removed_in_log = is_removed_in_log;
+  a.local = std::make_unique<agent::LocalRuns>(std::move(local), a.state, *a.log, *a.host);
+  a.local->load(loaded->journal, std::nullopt, a.now);
+  a.host->set_local_runs(*a.local);
   a.scheduler = std::make_unique<agent::Scheduler>(a.state, *a.log, options_.capacity, [this] {
     return agent_->fleet->situations(agent_->now);
   });
@@ -324,6 +338,7 @@ void FleetNode::step() {
   on_role();
   if (a.is_leaving && a.fleet->may_stop()) has_left_ = true;
   a.host->on_executor(a.now);
+  a.local->turn(a.now, a.guard.is_trusted());
   a.host->on_timer(a.now);
   if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
   a.log->hold_changes(!a.schedules() || a.scheduler->is_behind());
@@ -380,6 +395,7 @@ void FleetNode::arm() {
     if (at && (!next || *at < *next)) next = at;
   };
   sooner(a.host->next_timer());
+  sooner(a.local->next_timer());
   if (a.schedules()) sooner(a.scheduler->next_timer(a.now));
   sooner(a.log->next_timer());
   sooner(a.fleet->next_timer());

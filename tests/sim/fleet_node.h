@@ -14,6 +14,7 @@
 #include "agent/clock_guard.h"
 #include "agent/fleet.h"
 #include "agent/host.h"
+#include "agent/local_runs.h"
 #include "agent/replica.h"
 #include "agent/scheduler.h"
 #include "sim/fleet_exec.h"

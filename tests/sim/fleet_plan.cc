@@ -57,6 +57,17 @@ model::JobSpec draw_job(Rng& rng, std::int64_t number, std::int64_t nodes) {
   return spec;
 }
 
+/// Its host goes on with it alone.
+model::JobSpec draw_local_job(Rng& rng, std::int64_t nodes) {
+  model::JobSpec spec = draw_job(rng, 99, nodes);
+  spec.schedule = {"@every " + std::to_string(draw_between(rng, 1, 5)) + "s"};
+  spec.on = "name=" + node_name(draw_between(rng, 1, nodes));
+  spec.target = "one";
+  spec.guarantee = model::Guarantee::kAtMostOnce;
+  spec.on_no_quorum = model::OnNoQuorum::kRunLocal;
+  return spec;
+}
+
 /// What a seed has of each kind of trouble: none, a little, or a lot.
 struct Kind {
   FleetOpKind kind;
@@ -155,6 +166,9 @@ FleetPlan draw_plain_plan(std::uint64_t seed, std::int64_t seconds) {
   for (std::int64_t i = 0; i < jobs; ++i)
     o.jobs.push_back(draw_job(rng, i, o.nodes));
   draw_ops(rng, plan);
+  // Kinds of jobs that came later are drawn apart, so that older seeds keep their meaning.
+  Rng later(mix64(seed ^ 0x6c6f63616cULL));
+  if (o.nodes > 1 && draw_chance(later, 40)) o.jobs.push_back(draw_local_job(later, o.nodes));
   return plan;
 }
 
@@ -191,7 +205,8 @@ std::string format_options(const FleetOptions& o) {
            " " + std::string(model::name_of(spec.concurrency)) + " " +
            std::string(model::name_of(spec.guarantee)) +
            " misfire=" + std::string(model::name_of(spec.misfire)) + " target=" + spec.target +
-           " retry.max=" + std::to_string(spec.retry_max) + "\n";
+           " retry.max=" + std::to_string(spec.retry_max) +
+           (spec.on.empty() ? std::string() : " alone on " + spec.on) + "\n";
   }
   return out;
 }

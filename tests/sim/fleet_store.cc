@@ -34,6 +34,8 @@ void FleetRows::write(const planner::Changes& changes) {
       live_runs[run.run_id] = run;
     }
   }
+  for (const std::int64_t run_id : changes.removed_runs)
+    live_runs.erase(run_id);
   for (const planner::Node& node : changes.nodes)
     nodes[node.id] = node;
   for (const std::string& name : changes.removed_keys)

@@ -18,8 +18,8 @@ class Ticks:
         self.witness = pathlib.Path(folder) / f"witness.{name}"
         self.witness.touch()
 
-    def add(self, member, on=None):
-        pin = ["--on", f"name=n{on}"] if on else []
+    def add(self, member, on=None, more=()):
+        pin = ["--on", f"name=n{on}", *more] if on else []
         member.ctl("add", self.name, "--schedule", "* * * * * *", "--dialect", "seconds",
                    "--concurrency", "allow", "--misfire", "all", "--misfire-window", "120s",
                    *pin, "--command",

@@ -16,7 +16,8 @@ import one_node  # noqa: E402
 
 OLD = pathlib.Path(os.environ.get("DISTCRON_OLD_BIN", "/nonexistent"))
 STEP = 5  # slots between two changes
-LEVEL = 2
+LEVEL = 3
+OLD_LEVEL = LEVEL - 1
 
 
 class VersionsTest(unittest.TestCase):
@@ -57,9 +58,10 @@ class VersionsTest(unittest.TestCase):
         member.start()
 
     def check_gate(self, some, is_open):
-        """A command that the older version cannot read in the log waits for it."""
-        done = some.ctl("lock", "release", "tick", "--yes", check=False)
-        self.assertEqual(done.returncode, 5 if is_open else 8, done.stderr)
+        """A job that the older version would not do justice to waits for it."""
+        done = some.ctl("add", "alone", "--schedule", "@yearly", "--on", "name=n1", "--on-no-quorum",
+                        "run-local", "--command", "true", check=False)
+        self.assertEqual(done.returncode, 0 if is_open else 8, done.stderr)
         if not is_open:
             self.assertIn("not all nodes have a version", done.stderr)
 
@@ -87,7 +89,7 @@ class VersionsTest(unittest.TestCase):
         with fleet.Fleet(3, programs=OLD) as three:
             three.wait_for_scheduler(1)
             self.add_tick(three[1], three.folder)
-            levels = {"n1": 1, "n2": 1, "n3": 1}
+            levels = dict.fromkeys(("n1", "n2", "n3"), OLD_LEVEL)
             for number in (3, 2, 1):
                 self.upgrade_check(three[2 if number != 2 else 3], levels)
                 self.change(three[number], one_node.BIN)
@@ -103,13 +105,13 @@ class VersionsTest(unittest.TestCase):
             three.add(3)
             three.wait_for_members(3)
             self.add_tick(three[1], three.folder)
-            self.upgrade_check(three[1], {"n1": LEVEL, "n2": LEVEL, "n3": 1})
+            self.upgrade_check(three[1], {"n1": LEVEL, "n2": LEVEL, "n3": OLD_LEVEL})
             self.check_gate(three[1], is_open=False)
             three[1].ctl("cluster", "stepdown", "--to", "n3")
             one_node.wait_until(lambda: three[1].scheduler() == 3, 30, "n3 is the scheduler")
             self.tick_on("with the old one as scheduler")
             three.wait_for_members(3)
-            self.upgrade_check(three[2], {"n1": LEVEL, "n2": LEVEL, "n3": 1})
+            self.upgrade_check(three[2], {"n1": LEVEL, "n2": LEVEL, "n3": OLD_LEVEL})
             self.change(three[3], one_node.BIN)
             self.tick_on("with all of them new")
             self.upgrade_check(three[2], {"n1": LEVEL, "n2": LEVEL, "n3": LEVEL})

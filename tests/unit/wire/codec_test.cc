@@ -135,12 +135,13 @@ TEST_SUITE("wire") {
   }
 
   TEST_CASE("a command keeps its number in the log") {
-    CHECK(std::variant_size_v<model::Command> == 25);
+    CHECK(std::variant_size_v<model::Command> == 26);
     CHECK(model::Command(model::InitCluster{}).index() == 0);
     CHECK(model::Command(model::TriggerRun{}).index() == 6);
     CHECK(model::Command(model::Decide{}).index() == 7);
     CHECK(model::Command(model::PruneRuns{}).index() == 13);
     CHECK(model::Command(model::ReleaseRuns{}).index() == 24);
+    CHECK(model::Command(model::LocalRuns{}).index() == 25);
   }
 
   TEST_CASE("members in another order and unknown ones are no obstacle") {

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a host started by itself while it had no majority, as the log takes it.
+#include <doctest/doctest.h>
+
+#include "unit/planner/fleet.h"
+
+namespace distcron::planner {
+
+using namespace std::chrono_literals;
+using model::OnNoQuorum;
+using model::Reason;
+using model::ReportKind;
+using model::RunState;
+using model::Trigger;
+
+namespace {
+
+constexpr std::int64_t kLocalId = 50'000'000;  // far above what the cluster has given
+
+/// Three hosts; job `a` runs each hour on web3, also without a majority.
+struct Alone : Fleet {
+  Alone() : Fleet(3) {
+    for (int i = 2; i <= 3; ++i)
+      introduce(i, model::kFeatureLevel);
+    put(pinned());
+  }
+
+  static model::JobSpec pinned() {
+    model::JobSpec job = World::spec("a", "0 * * * *");
+    job.on = "name=web3";
+    job.on_no_quorum = OnNoQuorum::kRunLocal;
+    return job;
+  }
+
+  Applied introduce(std::int64_t id, std::int32_t level) {
+    model::PutNode command = node("boot-web" + std::to_string(id));
+    command.id = id;
+    command.name = "web" + std::to_string(id);
+    command.feature_level = level;
+    return apply(std::move(command));
+  }
+
+  [[nodiscard]] model::LocalRun line(std::int64_t run_id, WallTime slot,
+                                     ReportKind kind = ReportKind::kEnded,
+                                     RunState outcome = RunState::kOk) const {
+    model::LocalRun out;
+    out.run_id = run_id;
+    out.job_uid = job("a").uid;
+    out.job = "a";
+    out.job_version = 1;
+    out.scheduled_at = slot;
+    out.accepted_at = slot;
+    if (run_id == 0) return out;
+    out.report.kind = kind;
+    out.report.run_id = run_id;
+    out.report.attempt = 1;
+    out.report.outcome = outcome;
+    out.report.started_at = slot + 5ms;
+    if (kind == ReportKind::kEnded) out.report.ended_at = slot + 1s;
+    return out;
+  }
+
+  Applied tell_alone(std::vector<model::LocalRun> lines, std::int64_t node_id = 3) {
+    return apply(model::LocalRuns{node_id, std::move(lines), kLocalId + 10});
+  }
+
+  [[nodiscard]] std::string facts_of(std::int64_t run_id) const {
+    std::string out;
+    for (const model::Fact& fact : run(run_id).facts)
+      out += fact.check + ": " + fact.text + "\n";
+    return out;
+  }
+
+  [[nodiscard]] std::vector<std::string> rows_at(WallTime slot) const {
+    std::vector<std::string> out;
+    for (const auto& [id, row] : rows.runs) {
+      if (row.scheduled_at == slot) out.push_back(row.origin + " " + outcome(id));
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("planner") {
+  TEST_CASE("a slot that its host ran alone is decided by that and has one row") {
+    Alone fleet;
+    fleet.sleep(3h + 1s);
+
+    REQUIRE(
+        fleet
+            .tell_alone({fleet.line(kLocalId, kT0 + 1h),
+                         fleet.line(kLocalId + 1, kT0 + 2h, ReportKind::kEnded, RunState::kFailed)})
+            .status);
+
+    CHECK(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"local ok"});
+    CHECK(fleet.rows_at(kT0 + 2h) == std::vector<std::string>{"local failed"});
+    CHECK(fleet.run(kLocalId).trigger == Trigger::kLocal);
+    CHECK(fleet.run(kLocalId).node == "web3");
+    CHECK(fleet.facts_of(kLocalId).find("by host web3 alone") != std::string::npos);
+    CHECK(fleet.facts_of(kLocalId).find("duplicate") == std::string::npos);
+    CHECK(fleet.orders_of<EndCommitted>().size() == 2);
+    // The rest is the scheduler's, under ids that are above.
+    const std::vector<model::Decision> decided = fleet.settle();
+    REQUIRE(decided.size() == 1);
+    CHECK(decided.front().scheduled_at == kT0 + 3h);
+    CHECK(fleet.last_run().run_id == kLocalId + 10);
+    CHECK(fleet.rows.load().dump() == fleet.state.dump());
+  }
+
+  TEST_CASE("what is said twice of a run that was started alone counts once") {
+    Alone fleet;
+    fleet.sleep(1h + 1s);
+    fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)});
+    const std::string before = fleet.state.dump();
+
+    REQUIRE(fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)}).status);
+
+    CHECK(fleet.state.dump() == before);
+    CHECK(fleet.orders_of<EndCommitted>().size() == 1);  // its host may forget it
+  }
+
+  TEST_CASE("slots that the host let go by are missed without a majority, or skipped") {
+    Alone fleet;
+    fleet.sleep(4h + 1s);
+    model::LocalRun overlapped = fleet.line(0, kT0 + 2h);
+    overlapped.reason = Reason::kOverlap;
+    model::LocalRun missed = fleet.line(0, kT0 + 3h);
+    missed.reason = Reason::kNoMajority;
+    missed.detail = "and 2 slots from then on";
+
+    fleet.tell_alone(
+        {fleet.line(kLocalId, kT0 + 1h), overlapped, missed, fleet.line(kLocalId + 1, kT0 + 4h)});
+
+    CHECK(fleet.rows_at(kT0 + 2h) == std::vector<std::string>{"schedule skipped(overlap)"});
+    CHECK(fleet.rows_at(kT0 + 3h) == std::vector<std::string>{"schedule missed(no_majority)"});
+    CHECK(fleet.settle().empty());
+    CHECK(fleet.orders_of<RunFinal>().size() == 4);
+    CHECK(fleet.job("a").cursor == kT0 + 4h);
+  }
+
+  TEST_CASE("a row that waits for the host gives way to the run that it started alone") {
+    Alone fleet;
+    fleet.hush(3);
+    fleet.sleep(1h);
+    fleet.settle();
+    REQUIRE(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"schedule queued(host_down)"});
+    const std::int64_t queued = fleet.last_run().run_id;
+
+    fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)});
+
+    CHECK(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"local ok"});
+    CHECK(fleet.state.find_live_run(queued) == nullptr);
+    CHECK(fleet.facts_of(kLocalId).find("duplicate") == std::string::npos);
+  }
+
+  TEST_CASE("beside a row that is over, the run that was started alone is called a duplicate") {
+    Alone fleet;
+    fleet.hush(3);
+    fleet.sleep(1h);
+    fleet.settle();
+    fleet.sleep(2h + 1s);
+    fleet.settle();
+    REQUIRE(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"schedule missed(host_down)"});
+
+    fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)});
+
+    CHECK(fleet.rows_at(kT0 + 1h) ==
+          std::vector<std::string>{"schedule missed(host_down)", "local ok"});
+    CHECK(fleet.facts_of(kLocalId).find("duplicate: possibly duplicate") != std::string::npos);
+    const Explanation why = fleet.state.explain(&fleet.job("a"), "a", kT0 + 1h, fleet.situation.now,
+                                                fleet.run(kLocalId));
+    CHECK(why.verdict == "ok");
+    CHECK(std::any_of(why.facts.begin(), why.facts.end(),
+                      [](const model::Fact& fact) { return fact.check == "duplicate"; }));
+  }
+
+  TEST_CASE("a run that was started alone and lives on is a run as any other") {
+    Alone fleet;
+    fleet.sleep(1h + 1s);
+    fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h, ReportKind::kStarted)});
+    REQUIRE(fleet.state.find_live_run(kLocalId) != nullptr);
+    CHECK(fleet.outcome(kLocalId) == "running");
+    fleet.sleep(1h);
+    fleet.settle();
+    CHECK(fleet.rows_at(kT0 + 2h) == std::vector<std::string>{"schedule skipped(overlap)"});
+
+    fleet.tell(kLocalId, ReportKind::kEnded);
+
+    CHECK(fleet.outcome(kLocalId) == "ok");
+    CHECK(fleet.orders_of<EndCommitted>().size() == 1);
+  }
+
+  TEST_CASE(
+      "one that the host did not start after all is missed; one of an earlier boot is unknown") {
+    Alone fleet;
+    fleet.sleep(2h + 1s);
+    model::LocalRun refused = fleet.line(kLocalId, kT0 + 1h, ReportKind::kUnstarted);
+    refused.report.reason = Reason::kHostCrash;
+    model::LocalRun lost =
+        fleet.line(kLocalId + 1, kT0 + 2h, ReportKind::kEnded, RunState::kUnknown);
+    lost.report.reason = Reason::kHostReboot;
+
+    fleet.tell_alone({refused, lost});
+
+    CHECK(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"local missed(host_crash)"});
+    CHECK(fleet.rows_at(kT0 + 2h) == std::vector<std::string>{"local unknown(host_reboot)"});
+  }
+
+  TEST_CASE("nothing of a job is decided until its host has said what it started alone") {
+    Alone fleet;
+    fleet.hush(3);
+    fleet.sleep(1h);
+    fleet.settle();
+    fleet.wake(3);
+    fleet.situation.nodes.at(2).has_local_runs = true;
+    fleet.sleep(1h + 1s);
+
+    CHECK(fleet.settle().empty());
+    REQUIRE(fleet.wake_at);
+    CHECK(*fleet.wake_at <= fleet.situation.now + 1s);
+
+    fleet.situation.nodes.at(2).has_local_runs = false;
+    fleet.sleep(1s);
+    CHECK_FALSE(fleet.settle().empty());
+  }
+
+  TEST_CASE("a removed host is not believed what it started alone") {
+    Alone fleet;
+    fleet.sleep(1h + 1s);
+    fleet.apply(model::RemoveNode{.node_id = 3, .leaves = false});
+
+    const Applied applied = fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)});
+
+    REQUIRE_FALSE(applied.status);
+    CHECK(applied.status.error().code == ErrorCode::kDenied);
+  }
+
+  TEST_CASE("run-local is refused while a member does not know it") {
+    Alone fleet;
+    fleet.introduce(2, model::kLocalLevel - 1);
+
+    model::JobSpec job = Alone::pinned();
+    job.name = "b";
+    CHECK_FALSE(fleet.put(job).status);
+    job.on_no_quorum = OnNoQuorum::kSkip;
+    CHECK(fleet.put(job).status);
+  }
+
+  TEST_CASE("a host that is alone sees what is due now, not what was due before") {
+    Alone fleet;
+    const Job& job = fleet.job("a");
+    // An hour of misfires is let go by; late is up to 30 s.
+    const LocalLook look = fleet.state.look_alone(job, kT0, kT0 + 5h + 20s);
+    CHECK(look.due == std::vector<WallTime>{kT0 + 5h});
+    CHECK(look.seen_to == kT0 + 5h);
+    CHECK(look.next == kT0 + 6h);
+
+    CHECK(fleet.state.look_alone(job, kT0, kT0 + 5h + 31s).due.empty());
+    CHECK(fleet.state.look_alone(job, kT0 + 5h, kT0 + 5h + 20s).due.empty());
+    const SlotGap gap = fleet.state.slots_between(job, kT0 + 1h, kT0 + 4h);
+    CHECK(gap.slots == std::vector<WallTime>{kT0 + 2h, kT0 + 3h});
+    CHECK(gap.earlier == 0);
+    CHECK(fleet.state.slots_between(job, kT0, kT0 + 24h * 10).earlier == 139);
+  }
+
+  TEST_CASE("no_quorum_max is a day, or as it is set") {
+    Alone fleet;
+    CHECK(fleet.state.no_quorum_max() == Millis(24h));
+    CHECK_FALSE(fleet.apply(model::PutSetting{"no_quorum_max", "soon"}).status);
+    REQUIRE(fleet.apply(model::PutSetting{"no_quorum_max", "90m"}).status);
+    CHECK(fleet.state.no_quorum_max() == Millis(90min));
+  }
+}
+
+}  // namespace distcron::planner
