@@ -124,7 +124,7 @@ Status Agent::open_store(const std::string& boot_id) {
   for (planner::Job& job : loaded.jobs)
     DC_CHECK_OK(state_.load_job(std::move(job)));
   std::vector<model::Node> members = members_of_log(loaded);
-  const bool is_removed_in_log = is_removed(members, options_.node_id);
+  const std::vector<model::Node> named = nodes_of_log(loaded);
   load_state(loaded);
   if (loaded.is_restored) restore_identity(known);
   DC_CHECK_OK(open_identity(std::move(known)));
@@ -146,7 +146,7 @@ Status Agent::open_store(const std::string& boot_id) {
   ports.files = std::make_unique<process::StoredRunFiles>(options_.layout.exec_dir);
   host_ = std::make_unique<Host>(std::move(facts), std::move(ports), state_, *log_, random_);
   host_->load_journal(loaded.journal);
-  open_local_runs(loaded, is_removed_in_log);
+  open_local_runs(loaded, is_removed(named, options_.node_id));
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running,
                                            [this] { return fleet_->situations(now_); });
   outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,

@@ -25,7 +25,7 @@ bool is_about_members(const model::Command& command) {
 
 }  // namespace
 
-std::vector<model::Node> members_of_log(const store::Loaded& loaded) {
+std::vector<model::Node> nodes_of_log(const store::Loaded& loaded) {
   const std::vector<store::LogEntry> unapplied = loaded.unapplied();
   if (unapplied.empty()) return {};
   planner::State state([](std::string_view) -> const cron::Zone* { return nullptr; });
@@ -45,7 +45,13 @@ std::vector<model::Node> members_of_log(const store::Loaded& loaded) {
       static_cast<void>(state.apply(*entry, stored.index));
     }
   }
-  return state.nodes();
+  return state.all_nodes();
+}
+
+std::vector<model::Node> members_of_log(const store::Loaded& loaded) {
+  std::vector<model::Node> members = nodes_of_log(loaded);
+  std::erase_if(members, [](const model::Node& node) { return !model::is_member(node); });
+  return members;
 }
 
 bool is_removed(const std::vector<model::Node>& nodes, std::int64_t node_id) {

@@ -15,6 +15,9 @@ namespace distcron::agent {
 /// is believed more for it than that he may speak.
 [[nodiscard]] std::vector<model::Node> members_of_log(const store::Loaded& loaded);
 
+/// All that the same log names, also those that are no members any more.
+[[nodiscard]] std::vector<model::Node> nodes_of_log(const store::Loaded& loaded);
+
 /// They name it as one that is no member any more.
 [[nodiscard]] bool is_removed(const std::vector<model::Node>& nodes, std::int64_t node_id);
 

@@ -169,7 +169,7 @@ void FleetNode::start_agent() {
   facts.capacity = options_.capacity;
   facts.first_members = first_members_;
   facts.log_members = agent::members_of_log(*loaded);
-  const bool is_removed_in_log = agent::is_removed(facts.log_members, id_);
+  const bool is_removed_in_log = agent::is_removed(agent::nodes_of_log(*loaded), id_);
   const model::Node* self = a.state.find_node(id_);
   const bool is_removed = is_removed_in_log || (self != nullptr && !model::is_member(*self));
   if (!is_removed) judge_.on_member_started(id_);
