@@ -123,7 +123,9 @@ void Agent::turn() {
   operations_->on_timer(now_);
   if (crontabs_) crontabs_->on_timer(now_);
   if (schedules()) scheduler_->turn(now_, clock_guard_.is_trusted());
-  log_->hold_changes(!identity_.is_forced && (!schedules() || scheduler_->is_behind()));
+  const bool holds = !identity_.is_forced;
+  log_->hold_changes(holds && (!schedules() || scheduler_->is_behind()),
+                     holds && scheduler_->awaits_local_runs());
   host_->propose_reports(now_);
   retain();
   tend_output();

@@ -57,8 +57,8 @@ class Replica {
   void barrier(Written done);
 
   /// While the scheduler is behind, or does not schedule yet, clients' changes do not go into the
-  /// log here.
-  void hold_changes(bool holds) { holds_changes_ = holds; }
+  /// log here; while a host has still to say what it decided alone, edits of jobs do not.
+  void hold_changes(bool all, bool edits) { holds_ = {all, edits}; }
 
   void change_member(const consensus::Member& member, bool removes, Written done);
 
@@ -200,7 +200,7 @@ class Replica {
 
   std::vector<Proposal> waiting_;
   std::vector<Forwarded> waiting_for_others_;
-  bool holds_changes_ = false;
+  std::pair<bool, bool> holds_;  ///< All changes of clients; edits of jobs.
   std::optional<MonoTime> change_waits_since_;
   std::ptrdiff_t decisions_out_ = 0;  ///< Proposals of this term's scheduler without an answer.
   std::map<std::uint64_t, std::vector<Proposal>> offered_;  ///< To the core, by tag.

@@ -3,12 +3,25 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <variant>
 
 #include "agent/replica.h"
 #include "base/mutant.h"
 #include "wire/codec.h"
 
 namespace distcron::agent {
+
+namespace {
+
+/// It may move slots that are not decided yet, or take them away.
+bool is_edit(const model::Entry& entry) {
+  return std::holds_alternative<model::PutJobs>(entry.command) ||
+         std::holds_alternative<model::RemoveJobs>(entry.command) ||
+         std::holds_alternative<model::RenameJob>(entry.command) ||
+         std::holds_alternative<model::SetEnabled>(entry.command);
+}
+
+}  // namespace
 
 /// Clients' changes wait while a decision is on its way: what it says of a job may turn out stale,
 /// and if a change disabled that job before the scheduler decides again, its slots would be lost.
@@ -24,9 +37,12 @@ void Replica::place_waiting() {
     if (has_changes && !change_waits_since_) change_waits_since_ = now_.mono;
     const bool is_patient = has_changes && now_.mono - *change_waits_since_ < kChangeWait;
     const std::ptrdiff_t decisions = is_patient ? 0 : reports - waiting_.begin();
-    const bool is_free = (!holds_changes_ && decisions_out_ == decisions) || mutant("edit-first");
+    const bool is_free = (!holds_.first && decisions_out_ == decisions) || mutant("edit-first");
     if (is_free) change_waits_since_.reset();
-    const auto wanted = (is_free ? waiting_.end() : changes) - waiting_.begin();
+    const auto free = std::stable_partition(changes, waiting_.end(), [this](const Proposal& p) {
+      return !holds_.second || !is_edit(p.entry);
+    });
+    const auto wanted = (is_free ? free : changes) - waiting_.begin();
     const auto cut = waiting_.begin() + std::min(wanted, kBatchEntriesMax);
     std::vector<Proposal> offered(std::make_move_iterator(waiting_.begin()),
                                   std::make_move_iterator(cut));
@@ -56,8 +72,21 @@ void Replica::offer(std::vector<Proposal> proposals) {
 }
 
 void Replica::place_for_others() {
-  for (Forwarded& forwarded : std::exchange(waiting_for_others_, {}))
-    place_for(std::move(forwarded));
+  std::vector<Forwarded> held;
+  for (Forwarded& forwarded : std::exchange(waiting_for_others_, {})) {
+    bool is_held = false;
+    if (holds_.second) {
+      const auto entry = wire::decode<model::Entry>(forwarded.entry);
+      is_held = entry && is_edit(*entry);
+    }
+    if (is_held) {
+      held.push_back(std::move(forwarded));
+    } else {
+      place_for(std::move(forwarded));
+    }
+  }
+  waiting_for_others_.insert(waiting_for_others_.begin(), std::make_move_iterator(held.begin()),
+                             std::make_move_iterator(held.end()));
 }
 
 void Replica::place_for(Forwarded forwarded) {

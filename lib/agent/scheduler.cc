@@ -11,13 +11,19 @@ namespace distcron::agent {
 
 namespace {
 constexpr Millis kRetryPause{500};
-constexpr Seconds kLocalWait{30};
+/// Shorter than who forwards a change waits (Replica::kForwardWait).
+constexpr Millis kLocalWait{1500};
 }  // namespace
 
 void Scheduler::turn(const Now& now, bool clock_trusted) {
   if (clock_trusted != was_trusted_) look_ = true;
   was_trusted_ = clock_trusted;
   if (wake_at_ && *wake_at_ <= now.wall) look_ = true;
+  if (std::exchange(awaits_local_in_, log_.term()) != log_.term()) {
+    local_decided_at_.reset();
+    awaits_local_since_.reset();
+    awaits_local_ = false;
+  }
   if (local_decided_at_ && *local_decided_at_ <= now.mono) look_ = true;
   if (retry_at_ && *retry_at_ <= now.mono) {
     retry_at_.reset();
@@ -55,7 +61,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
       Patience::kThisTerm);
 }
 
-/// A host without an executor cannot say it: others' changes do not wait for that.
+/// A host without an executor cannot say it: edits of jobs do not wait for that.
 void Scheduler::await_local_runs(const planner::Situation& situation, const Now& now) {
   if (state_.awaits_local_runs(situation)) {
     if (!awaits_local_since_) awaits_local_since_ = now.mono;

@@ -36,7 +36,10 @@ class Scheduler {
 
   /// Slots may be due that this term has not decided about yet. An edit that came before the
   /// decision would take them away without a trace.
-  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term() || awaits_local_; }
+  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term(); }
+
+  /// The same of slots that a host has decided alone, and has still to tell of.
+  [[nodiscard]] bool awaits_local_runs() const { return awaits_local_; }
 
  private:
   void await_local_runs(const planner::Situation& situation, const Now& now);
@@ -48,7 +51,8 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
-  bool awaits_local_ = false;  ///< Of a host that was alone, for kLocalWait.
+  bool awaits_local_ = false;          ///< Of a host that was alone, for kLocalWait.
+  std::int64_t awaits_local_in_ = -1;  ///< Term.
   std::optional<MonoTime> awaits_local_since_;
   std::optional<MonoTime> local_decided_at_;  ///< Then their jobs are looked at again.
   std::int64_t caught_up_in_ = -1;            ///< Term.

@@ -341,7 +341,7 @@ void FleetNode::step() {
   a.local->turn(a.now, a.guard.is_trusted());
   a.host->on_timer(a.now);
   if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
-  a.log->hold_changes(!a.schedules() || a.scheduler->is_behind());
+  a.log->hold_changes(!a.schedules() || a.scheduler->is_behind(), a.scheduler->awaits_local_runs());
   a.host->propose_reports(a.now);
   a.log->flush();
 }
