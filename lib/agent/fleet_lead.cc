@@ -267,13 +267,13 @@ void Fleet::step_down(consensus::NodeId to) {
 }
 
 /// Who was cut off may have begun to start runs by itself: only a word from after that counts, and
-/// one that was long under way does not.
+/// one that was long under way does not, as far as its permit tells.
 bool Fleet::may_have_local_runs(consensus::NodeId id, const planner::HostSituation& host,
                                 const Now& now) const {
   const auto seen = seen_.find(id);
   if (seen == seen_.end() || !seen->second.heard_at) return true;
-  const bool is_old = now.mono - *seen->second.heard_at > facts_.suspect_after || !host.permit ||
-                      host.permit->age > facts_.suspect_after;
+  const bool is_old = now.mono - *seen->second.heard_at > facts_.suspect_after ||
+                      (host.permit && host.permit->age > facts_.suspect_after);
   return is_old || seen->second.said.local_runs > 0;
 }
 

@@ -118,6 +118,8 @@ class Host {
   void kill_all();
   /// Output of all attempts of a run that lies here.
   [[nodiscard]] std::int64_t kept_bytes(std::int64_t run_id) const;
+  /// Of its last attempt here that left a record; else 1970.
+  [[nodiscard]] WallTime ended_at(std::int64_t run_id) const;
   /// Deletes the kept output of a run.
   void remove_output(std::int64_t run_id);
 

@@ -48,6 +48,7 @@ void LocalRuns::load(const std::vector<store::JournalPut>& journal, std::optiona
   for (const store::JournalPut& put : journal) {
     const std::optional<model::LocalRun> line = noted_local(put.bytes);
     if (!line || line->run_id != put.run_id) continue;
+    if (!model::is_local_id_of(put.run_id, facts_.node_id)) continue;  // of another life
     slots_.insert({line->job_uid, line->scheduled_at});
     runs_.emplace(put.run_id, *line);
   }
@@ -62,7 +63,6 @@ void LocalRuns::turn(const Now& now, bool clock_trusted) {
     last_contact_ = now.mono;
     lost_since_.reset();
     is_alone_ = false;
-    next_id_ = 0;
     seen_to_.clear();
   } else if (!lost_since_) {
     lost_since_ = now.mono;
@@ -75,6 +75,8 @@ void LocalRuns::turn(const Now& now, bool clock_trusted) {
     return;
   }
   if (state_.feature_level() < model::kLocalLevel) return;
+  // Without a range of its own, or where the log has come to the first of them.
+  if (facts_.node_id >= model::kLocalNodesMax || state_.next_run_id() > model::kLocalIds) return;
   if (facts_.is_removed_in_log && !log_.is_caught_up()) return;
   const MonoTime takes_over = *lost_since_ + facts_.takes_over;
   const MonoTime ends = last_contact_ + state_.no_quorum_max();
@@ -124,16 +126,17 @@ void LocalRuns::look_at(const planner::Job& job, const Now& now) {
   if (look.next) look_at_ = std::min(look_at_, *look.next);
 }
 
-/// Above all ids that were given as far as this host knows, also to what its disk still has.
+/// Above all ids of its own that the log, the journal and the disk of this host know of.
 std::int64_t LocalRuns::first_id() const {
-  std::int64_t least = state_.next_run_id();
+  std::int64_t last = facts_.node_id * model::kLocalIds;
+  last = std::max(last, state_.last_local_run(facts_.node_id));
+  if (!runs_.empty()) last = std::max(last, runs_.rbegin()->first);
   if (const auto stored = host_.files().list_runs()) {
-    for (const std::int64_t id : *stored)
-      least = std::max(least, id + 1);
+    for (const std::int64_t id : *stored) {
+      if (model::is_local_id_of(id, facts_.node_id)) last = std::max(last, id);
+    }
   }
-  // What an entry on its way gives free begins right above the last one.
-  if (!runs_.empty()) least = std::max(least, runs_.rbegin()->first + 1);
-  return least + facts_.node_id * kIdsPerNode;
+  return last + 1;
 }
 
 void LocalRuns::begin(const planner::Job& job, WallTime slot, const Now& now) {
@@ -159,7 +162,7 @@ model::Run LocalRuns::run_of(std::int64_t run_id) const {
   run.job_uid = line.job_uid;
   run.job = line.job;
   run.job_version = line.job_version;
-  run.origin = "local";
+  run.origin = model::local_origin(run_id);
   run.scheduled_at = line.scheduled_at;
   run.trigger = model::Trigger::kLocal;
   run.state = model::RunState::kDispatched;
@@ -180,6 +183,17 @@ std::vector<process::RunKey> LocalRuns::unheard() const {
 void LocalRuns::take(const model::HostReport& report) {
   model::LocalRun& line = runs_.at(report.run_id);
   if (!is_over(line)) line.report = report;
+}
+
+/// While a member does not know local runs they cannot be said, and do not hold up their job.
+bool LocalRuns::stand_against(const model::Run& claimed) const {
+  if (state_.feature_level() >= model::kLocalLevel) return has_job(claimed.job_uid);
+  if (slots_.contains({claimed.job_uid, claimed.scheduled_at})) return true;
+  const planner::Job* job = state_.find_job(claimed.job_uid);
+  const bool excludes = job != nullptr && job->spec->concurrency != model::Concurrency::kAllow;
+  return excludes && std::any_of(runs_.begin(), runs_.end(), [&claimed](const auto& item) {
+           return item.second.job_uid == claimed.job_uid && !is_over(item.second);
+         });
 }
 
 // --- in touch again ------------------------------------------------------------------------------
@@ -254,7 +268,6 @@ void LocalRuns::say(const Now& now) {
   }
   model::LocalRuns command;
   command.node_id = facts_.node_id;
-  command.ids_to = runs_.rbegin()->first + 1;
   std::map<std::uint64_t, WallTime> cursors;
   for (const auto& [run_id, line] : runs_) {
     // One that is about to start will say so in a moment.

@@ -45,9 +45,6 @@ class LocalRuns {
  public:
   /// Runs of one outage; then it starts no more.
   static constexpr std::size_t kRunsMax = 100'000;
-  /// Ids that one outage may use: those of two hosts never meet, nor does the cluster come so far
-  /// in the meantime.
-  static constexpr std::int64_t kIdsPerNode = 1 << 24;
 
   LocalRuns(LocalFacts facts, planner::State& state, Replica& log, Host& host)
       : facts_(std::move(facts)), state_(state), log_(log), host_(host) {}
@@ -79,6 +76,9 @@ class LocalRuns {
     return first != slots_.end() && first->first == job_uid;
   }
 
+  /// A claim must not be taken: it may be of such a slot, or must not run beside one.
+  [[nodiscard]] bool stand_against(const model::Run& claimed) const;
+
   /// Of which nothing was heard since the start of the agent.
   [[nodiscard]] std::vector<process::RunKey> unheard() const;
   [[nodiscard]] model::Run run_of(std::int64_t run_id) const;
@@ -109,7 +109,7 @@ class LocalRuns {
   std::set<Slot> slots_;                          ///< Theirs.
   std::set<Slot> overlapped_;                     ///< Let go by: an earlier run was alive.
   std::map<std::uint64_t, WallTime> seen_to_;     ///< By job; of this outage.
-  std::int64_t next_id_ = 0;                      ///< 0: not chosen yet.
+  std::int64_t next_id_ = 0;                      ///< Above all of its own; 0: not looked up yet.
   bool is_alone_ = false;
   std::optional<MonoTime> lost_since_;
   MonoTime last_contact_{};

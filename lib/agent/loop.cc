@@ -397,7 +397,10 @@ void Agent::tend_output() {
   }
   output_log_->step();
   const std::vector<std::int64_t> surplus = output_keeper_.step(
-      options_.keep_bytes, [this](std::int64_t run_id) { return host_->kept_bytes(run_id); },
+      options_.keep_bytes,
+      [this](std::int64_t run_id) {
+        return OutputKeeper::Kept{host_->kept_bytes(run_id), host_->ended_at(run_id)};
+      },
       [this](std::int64_t run_id) {
         return state_.find_live_run(run_id) != nullptr || local_->knows(run_id);
       });

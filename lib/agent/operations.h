@@ -171,6 +171,7 @@ class Operations {
   [[nodiscard]] Result<const planner::Job*> resolve_one(const Caller& caller,
                                                         const std::string& name) const;
   [[nodiscard]] Status check_put(const Caller& caller, model::JobSpec& spec) const;
+  [[nodiscard]] Status check_local_level(const std::string& what) const;
   [[nodiscard]] wire::JobItem item_of(const planner::Job& job) const;
   [[nodiscard]] const cron::Zone* zone_of(const planner::Job& job) const;
   /// Zone of jobs that name none: the setting, else that of the first host.

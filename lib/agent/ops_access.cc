@@ -59,6 +59,12 @@ void Operations::settings(const Call& call, const wire::SettingRequest& request)
                         "the only one is: trust"});
       return;
     }
+    if (request.key == "no_quorum_max") {
+      if (const Status checked = check_local_level(request.key); !checked) {
+        call.refuse(checked.error());
+        return;
+      }
+    }
     if (request.key == "tz") {
       if (const auto zone = cron::load_zone(*request.value); !zone) {
         call.refuse(zone.error());

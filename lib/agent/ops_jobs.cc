@@ -83,6 +83,14 @@ Status Operations::check_put(const Caller& caller, model::JobSpec& spec) const {
   return model::validate(spec);
 }
 
+/// Members of an older version would go on as if it was not there.
+Status Operations::check_local_level(const std::string& what) const {
+  if (state_.feature_level() >= model::kLocalLevel) return {};
+  return fail_hint(ErrorCode::kUnavailable,
+                   what + ": not all nodes have a version that knows run-local",
+                   "distcronctl cluster upgrade --check shows them");
+}
+
 void Operations::job_put(const Call& call, const wire::PutJobsRequest& request) {
   model::PutJobs command;
   command.puts = request.puts;
@@ -105,7 +113,11 @@ void Operations::job_put(const Call& call, const wire::PutJobsRequest& request) 
                         "set crontab.watch = true to follow them"});
       return;
     }
-    if (Status checked = check_put(call.caller(), put.spec); !checked) {
+    Status checked = check_put(call.caller(), put.spec);
+    if (checked && put.spec.on_no_quorum == model::OnNoQuorum::kRunLocal) {
+      checked = check_local_level("job \"" + put.spec.name + "\": on_no_quorum");
+    }
+    if (!checked) {
       call.refuse(checked.error());
       return;
     }

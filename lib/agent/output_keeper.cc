@@ -9,10 +9,11 @@ constexpr int kMeasuresPerStep = 32;
 
 void OutputKeeper::forget(std::int64_t run_id) {
   unmeasured_.erase(run_id);
-  const auto found = bytes_.find(run_id);
-  if (found == bytes_.end()) return;
-  total_ -= found->second;
-  bytes_.erase(found);
+  const auto found = kept_.find(run_id);
+  if (found == kept_.end()) return;
+  total_ -= found->second.bytes;
+  by_age_.erase({found->second.ended_at, run_id});
+  kept_.erase(found);
 }
 
 std::vector<std::int64_t> OutputKeeper::step(std::int64_t limit, const Measure& measure,
@@ -21,15 +22,16 @@ std::vector<std::int64_t> OutputKeeper::step(std::int64_t limit, const Measure& 
     const std::int64_t run_id = *unmeasured_.begin();
     forget(run_id);
     if (is_live(run_id)) continue;  // its end adds it again
-    const std::int64_t bytes = measure(run_id);
-    if (bytes <= 0) continue;
-    bytes_[run_id] = bytes;
-    total_ += bytes;
+    const Kept kept = measure(run_id);
+    if (kept.bytes <= 0) continue;
+    kept_[run_id] = kept;
+    by_age_.insert({kept.ended_at, run_id});
+    total_ += kept.bytes;
   }
   std::vector<std::int64_t> surplus;
   // Not before all are known: what is found later may be older.
-  while (unmeasured_.empty() && total_ > limit && !bytes_.empty()) {
-    surplus.push_back(bytes_.begin()->first);
+  while (unmeasured_.empty() && total_ > limit && !by_age_.empty()) {
+    surplus.push_back(by_age_.begin()->second);
     forget(surplus.back());
   }
   return surplus;

@@ -9,14 +9,22 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
+
+#include "base/time.h"
 
 namespace distcron::agent {
 
 class OutputKeeper {
  public:
-  /// Bytes that are kept of a run now.
-  using Measure = std::function<std::int64_t(std::int64_t run_id)>;
+  struct Kept {
+    std::int64_t bytes = 0;
+    WallTime ended_at{};  ///< The oldest go first; their ids do not tell (local runs).
+  };
+
+  /// What is kept of a run now.
+  using Measure = std::function<Kept(std::int64_t run_id)>;
   /// Whether a run is alive: what it writes is not removed, and counts once it has ended.
   using IsLive = std::function<bool(std::int64_t run_id)>;
 
@@ -36,7 +44,8 @@ class OutputKeeper {
 
  private:
   std::set<std::int64_t> unmeasured_;
-  std::map<std::int64_t, std::int64_t> bytes_;  ///< By run; a smaller id is an older run.
+  std::map<std::int64_t, Kept> kept_;  ///< By run.
+  std::set<std::pair<WallTime, std::int64_t>> by_age_;
   std::int64_t total_ = 0;
 };
 

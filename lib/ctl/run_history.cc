@@ -50,7 +50,7 @@ void add_flags(Flags& flags, Options& o) {
   flags.add({"reason-code", 0, "CODE", "only runs with this reason, such as too_late"},
             o.reason_code);
   flags.add({"limit", 0, "N", "at most this many, 100 by default"}, o.limit);
-  flags.add({"before", 0, "RUN", "only runs with a smaller id: the next page"}, o.before);
+  flags.add({"before", 0, "RUN", "only runs older than this one: the next page"}, o.before);
   flags.add({"attempts", 0, "", "one line per attempt"}, o.attempts);
   flags.add({"failed-first", 0, "", "runs that did not end well come first"}, o.failed_first);
 }

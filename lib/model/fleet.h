@@ -46,6 +46,7 @@ inline constexpr std::int32_t kPermitLevel = 2;   ///< Claims count from permits
 inline constexpr std::int32_t kRepeatLevel = 2;   ///< A repeated request is carried out once.
 inline constexpr std::int32_t kReleaseLevel = 2;  ///< ReleaseRuns.
 inline constexpr std::int32_t kLocalLevel = 3;    ///< LocalRuns, on_no_quorum = run-local.
+inline constexpr std::int32_t kStrandLevel = 3;   ///< What only a removed host may repeat is lost.
 
 struct Node {
   std::int64_t id = 0;

@@ -12,6 +12,22 @@
 
 namespace distcron::model {
 
+/// A host gives its local runs ids of a range that is its own: `kLocalIds * node id + n`, n from 1.
+/// They grow with the time within that range only; those that the log gives are all below
+/// kLocalIds.
+inline constexpr std::int64_t kLocalIds = 1LL << 32;
+/// Hosts with this id or a higher one have no such range.
+inline constexpr std::int64_t kLocalNodesMax = 1LL << 30;
+
+[[nodiscard]] inline bool is_local_id_of(std::int64_t run_id, std::int64_t node_id) {
+  return node_id > 0 && node_id < kLocalNodesMax && run_id / kLocalIds == node_id &&
+         run_id % kLocalIds > 0;
+}
+
+[[nodiscard]] inline std::string local_origin(std::int64_t run_id) {
+  return "local:" + std::to_string(run_id);
+}
+
 /// One slot of a job with on_no_quorum = run-local.
 struct LocalRun {
   std::int64_t run_id = 0;  ///< 0: the host let the slot go by; `reason` says why.
@@ -44,13 +60,11 @@ DC_VISIT(LocalRun, c) {
 struct LocalRuns {
   std::int64_t node_id = 0;
   std::vector<LocalRun> runs;
-  std::int64_t ids_to = 0;  ///< Above all run ids that the host has made and still has to say.
 };
 
 DC_VISIT(LocalRuns, c) {
   visit(Field{"node_id", ""}, c.node_id);
   visit(Field{"runs", ""}, c.runs);
-  visit(Field{"ids_to", ""}, c.ids_to);
 }
 
 }  // namespace distcron::model

@@ -112,7 +112,7 @@ Status Applier::run(const model::PutSetting& command) {
                      "one of: 3, 5, 7");
   }
   if (command.key == kSingleSetting) DC_CHECK_OK(check_single(command.value));
-  if (command.key == kNoQuorumMaxSetting) {
+  if (command.key == kNoQuorumMaxSetting && state_.feature_level() >= model::kLocalLevel) {
     if (const auto span = model::parse_duration(command.value); !span) {
       return fail(Error(span.error()).within("no_quorum_max"));
     }

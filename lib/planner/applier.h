@@ -78,6 +78,7 @@ class Applier {
   Status run(const model::RenameJob& command);
   Status run(const model::SetEnabled& command);
   [[nodiscard]] model::JobSpec complete(const model::JobSpec& spec) const;
+  [[nodiscard]] model::JobSpec as_all_know(const model::JobSpec& spec) const;
   [[nodiscard]] Status check_put(const model::JobPut& put, const model::JobSpec& spec);
   [[nodiscard]] Status check_writable(const Job& job) const;
   [[nodiscard]] Status check_names(const model::TextList& names);
@@ -120,10 +121,12 @@ class Applier {
 
   // apply_local.cc
   Status run(const model::LocalRuns& command);
-  void let_go_by(const model::LocalRun& line);
+  [[nodiscard]] Status check_local(const model::LocalRuns& command) const;
+  void let_go_by(const model::LocalRun& line, const Node& node);
   [[nodiscard]] model::Run local_row(const model::LocalRun& line) const;
   void take_local(const model::LocalRun& line, const Node& node);
-  bool make_way(const model::LocalRun& line);
+  [[nodiscard]] bool is_for(const JobEntry* entry, const Node& node) const;
+  [[nodiscard]] const LiveRun* open_row(const model::LocalRun& line) const;
 
   // Shared.
   static void fill_end(model::Run& run, const model::HostReport& report);

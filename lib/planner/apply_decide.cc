@@ -206,8 +206,9 @@ LiveRun& Applier::new_run(const Decision& decision, std::int64_t term) {
   fresh.term = term;
   // Only what stays queued needs a timer.
   fresh.state = decision.action == Action::kQueue ? RunState::kQueued : RunState::kDispatched;
+  const std::int64_t id = fresh.run_id;
   state_.add_run(std::move(fresh));
-  return state_.runs.rbegin()->second;
+  return *state_.live(id);
 }
 
 void Applier::decide(const Decision& decision, std::int64_t term) {

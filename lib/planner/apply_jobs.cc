@@ -27,12 +27,19 @@ std::string quoted(std::string_view name) {
 }  // namespace
 
 model::JobSpec Applier::complete(const model::JobSpec& spec) const {
-  model::JobSpec out = spec;
+  model::JobSpec out = as_all_know(spec);
   if (!out.tz.empty()) return out;
   const auto setting = state_.settings.find("tz");
   if (setting != state_.settings.end()) out.tz = setting->second;
   if (out.tz.empty() && state_.cluster) out.tz = state_.cluster->tz;
   if (out.tz.empty()) out.tz = "UTC";
+  return out;
+}
+
+/// As a member reads it that does not know run-local: all must come to the same.
+model::JobSpec Applier::as_all_know(const model::JobSpec& spec) const {
+  model::JobSpec out = spec;
+  if (state_.feature_level() < model::kLocalLevel) out.on_no_quorum = model::OnNoQuorum::kSkip;
   return out;
 }
 
@@ -48,13 +55,6 @@ Status Applier::check_writable(const Job& job) const {
 
 Status Applier::check_put(const model::JobPut& put, const model::JobSpec& spec) {
   DC_CHECK_OK(model::validate_without_zone(spec));
-  if (spec.on_no_quorum == model::OnNoQuorum::kRunLocal &&
-      state_.feature_level() < model::kLocalLevel) {
-    return fail_hint(
-        ErrorCode::kUnavailable,
-        quoted(spec.name) + ": on_no_quorum: not all nodes have a version that knows run-local",
-        "distcronctl cluster upgrade --check shows them");
-  }
   const JobEntry* entry = state_.job(spec.name);
   if (entry == nullptr) {
     if (put.mode == PutMode::kUpdate || put.if_version) return fail(state_.no_such_job(spec.name));
@@ -136,7 +136,7 @@ void Applier::create_job(const model::JobPut& put, model::JobSpec spec) {
 void Applier::update_job(JobEntry& entry, const model::JobPut& put, model::JobSpec spec) {
   Job& job = entry.job;
   const bool is_same_text = put.source_text.empty() || put.source_text == job.source_text;
-  if (spec == *job.spec && is_same_text) {
+  if (spec == as_all_know(*job.spec) && is_same_text) {
     item(spec.name, "unchanged", job.version);
     return;
   }

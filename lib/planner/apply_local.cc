@@ -16,19 +16,19 @@ using model::Reason;
 using model::ReportKind;
 using model::RunState;
 
+namespace {
+/// How far the clock of a host may have been set back since it started what it says.
+constexpr Micros kAheadMax{600'000'000};
+}  // namespace
+
 Status Applier::run(const model::LocalRuns& command) {
+  DC_CHECK_OK(check_local(command));
   const Node* node = state_.member(command.node_id);
-  if (node == nullptr) {
-    return fail(ErrorCode::kDenied,
-                "node " + std::to_string(command.node_id) + " is no member of the cluster");
-  }
-  // Ids that are given from now on are above its own, also above those that it has not said yet.
-  state_.next_run_id = std::max(state_.next_run_id, command.ids_to);
   std::int64_t last = state_.last_local_run(node->id);
   std::int64_t count = 0;
   for (const LocalRun& line : command.runs) {
     if (line.run_id == 0) {
-      let_go_by(line);
+      let_go_by(line, *node);
     } else if (line.run_id <= last && !mutant("local-twice")) {
       take(line.report, node->id);  // said before
     } else {
@@ -44,10 +44,33 @@ Status Applier::run(const model::LocalRuns& command) {
   return {};
 }
 
+/// A host speaks for itself, and of what has been.
+Status Applier::check_local(const model::LocalRuns& command) const {
+  const std::string name = "node " + std::to_string(command.node_id);
+  if (state_.member(command.node_id) == nullptr) {
+    return fail(ErrorCode::kDenied, name + " is no member of the cluster");
+  }
+  for (const LocalRun& line : command.runs) {
+    if (line.run_id != 0 && !model::is_local_id_of(line.run_id, command.node_id)) {
+      return fail(ErrorCode::kDenied,
+                  name + " did not make the run id " + std::to_string(line.run_id));
+    }
+    if (line.scheduled_at > entry_.at + kAheadMax) {
+      return fail(ErrorCode::kDenied, name + " names a slot that has not come yet");
+    }
+  }
+  return {};
+}
+
+/// About its slots nobody else decides.
+bool Applier::is_for(const JobEntry* entry, const Node& node) const {
+  return entry != nullptr && model::pinned_host(*entry->job.spec) == node.name;
+}
+
 /// Of a slot that the host did not start, and after which it started another.
-void Applier::let_go_by(const LocalRun& line) {
+void Applier::let_go_by(const LocalRun& line, const Node& node) {
   JobEntry* entry = state_.job(line.job_uid);
-  if (entry == nullptr || line.scheduled_at <= entry->job.cursor) return;
+  if (!is_for(entry, node) || line.scheduled_at <= entry->job.cursor) return;
   model::Run run = local_row(line);
   run.run_id = state_.next_run_id++;
   run.origin = "schedule";
@@ -69,7 +92,7 @@ model::Run Applier::local_row(const LocalRun& line) const {
   run.job_uid = line.job_uid;
   run.job = line.job;
   run.job_version = line.job_version;
-  run.origin = "local";
+  run.origin = model::local_origin(line.run_id);
   run.scheduled_at = line.scheduled_at;
   run.trigger = model::Trigger::kLocal;
   run.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
@@ -81,8 +104,20 @@ model::Run Applier::local_row(const LocalRun& line) const {
 void Applier::take_local(const LocalRun& line, const Node& node) {
   const std::int64_t id = line.run_id;
   const JobEntry* entry = state_.job(line.job_uid);
-  const bool is_decided = entry == nullptr || line.scheduled_at <= entry->job.cursor;
-  const bool is_double = is_decided && !make_way(line);
+  const bool is_its = is_for(entry, node);
+  const bool is_decided = !is_its || line.scheduled_at <= entry->job.cursor;
+  const LiveRun* const open = is_decided && is_its ? open_row(line) : nullptr;
+  if (open != nullptr && line.report.kind == ReportKind::kUnstarted) {  // that row has the slot
+    out_.orders.emplace_back(EndCommitted{.run_id = id, .attempt = 1, .node_id = node.id});
+    return;
+  }
+  // A row of which nothing was started gives way.
+  if (open != nullptr) {
+    const std::int64_t open_id = open->run.run_id;
+    state_.remove_run(open_id);
+    out_.changes.removed_runs.push_back(open_id);
+  }
+  const bool is_double = is_decided && open == nullptr;
   model::Run run = local_row(line);
   run.run_id = id;
   run.attempt = 1;
@@ -128,20 +163,18 @@ void Applier::take_local(const LocalRun& line, const Node& node) {
          report.reason);
 }
 
-/// A row of the slot that is not over and of which nothing was started goes: its host has refused
-/// it, or was never asked. True: there was one.
-bool Applier::make_way(const LocalRun& line) {
-  const std::vector<std::int64_t> ids = state_.run_ids_of(line.job_uid);
-  for (const std::int64_t id : ids) {
-    const model::Run& run = state_.live(id)->run;
+/// A row of the slot that is not over and of which nothing was started: its host has refused it, or
+/// was never asked.
+const LiveRun* Applier::open_row(const LocalRun& line) const {
+  for (const std::int64_t id : state_.run_ids_of(line.job_uid)) {
+    const LiveRun& live = *state_.live(id);
+    const model::Run& run = live.run;
     const bool is_same = run.origin == "schedule" && run.scheduled_at == line.scheduled_at;
     const bool is_open = run.state == RunState::kQueued || line.detail.empty();
     if (!is_same || !is_open || run.starts > 0 || run.state == RunState::kRunning) continue;
-    state_.remove_run(id);
-    out_.changes.removed_runs.push_back(id);
-    return true;
+    return &live;
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace distcron::planner

@@ -52,9 +52,9 @@ void Applier::lose_runs_of(std::int64_t node_id, RunState state, Reason reason) 
     lose(*state_.live(id), state, reason);
 }
 
-/// What waits for another attempt on this host only.
+/// What waits for another attempt on this host only. Members of the level before keep it.
 void Applier::strand_runs_of(std::int64_t node_id) {
-  if (mutant("stranded-waits")) return;
+  if (state_.feature_level() < model::kStrandLevel || mutant("stranded-waits")) return;
   std::vector<std::int64_t> ids;
   for (const auto& [id, live] : state_.runs) {
     const model::Run& run = live.run;

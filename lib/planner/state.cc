@@ -79,6 +79,7 @@ Applied State::apply(const model::Entry& entry, LogIndex index) {
 }
 
 bool State::awaits_local_runs(const Situation& situation) const {
+  if (impl_->feature_level() < model::kLocalLevel) return false;
   std::set<std::string_view> names;
   for (const HostSituation& host : situation.nodes) {
     const Node* node = host.is_alive && host.has_local_runs ? find_node(host.node_id) : nullptr;
@@ -401,8 +402,7 @@ SlotGap State::slots_between(const Job& job, WallTime from, WallTime to) const {
   if (zone == nullptr) return gap;
   SlotTail tail(kKept);
   std::optional<WallTime> slot = next_slot_of(job, from, *zone);
-  for (; slot && *slot < to && tail.count() < kSlotsOfJobMax;
-       slot = next_slot_of(job, *slot, *zone))
+  for (; slot && *slot < to; slot = next_slot_of(job, *slot, *zone))
     tail.add(*slot);
   gap.slots = tail.kept();
   gap.earlier = tail.earlier().count;

@@ -199,9 +199,11 @@ void Turn::decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* 
   state_.hostless.insert(live->run.run_id);
 }
 
-/// What its host started alone is decided, but not known here yet.
+/// What its host started alone is decided, but not known here yet. While a member could not read
+/// that in the log nobody says it, and nobody waits for it.
 bool Turn::waits_for_local_runs(const Job& job) const {
   if (job.spec->on_no_quorum != model::OnNoQuorum::kRunLocal) return false;
+  if (state_.feature_level() < model::kLocalLevel) return false;
   if (mutant("local-not-awaited")) return false;
   const Node* node = state_.member(model::pinned_host(*job.spec));
   return node != nullptr &&

@@ -2,9 +2,11 @@
 #include "store/db_reader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
+#include "model/local_commands.h"
 #include "store/job_rows.h"
 #include "store/run_row.h"
 #include "wire/codec.h"
@@ -35,8 +37,14 @@ constexpr std::chrono::hours kMadeAhead{1};
   "a.run_id = runs.run_id AND a.attempt = runs.attempt)) "
 #define DC_NEWEST_FIRST " ORDER BY run_id DESC LIMIT ?7"
 #define DC_ATTEMPTS_FIRST " ORDER BY run_id DESC, attempt DESC LIMIT ?7"
-#define DC_FROM_ATTEMPTS \
-  "SELECT " DC_RUN_COLUMNS " FROM attempts WHERE " DC_RUN_FILTER DC_IF_PICKED " UNION ALL "
+// Local runs: 10 and 11 time and id below.
+#define DC_IF_LOCAL " AND (?10 IS NULL OR created_at < ?10 OR (created_at = ?10 AND run_id < ?11)) "
+#define DC_LOCAL_FIRST " ORDER BY created_at DESC, run_id DESC LIMIT ?7"
+#define DC_LOCAL_ATTEMPTS_FIRST " ORDER BY created_at DESC, run_id DESC, attempt DESC LIMIT ?7"
+#define DC_ALL "SELECT " DC_RUN_COLUMNS " FROM runs WHERE" DC_RUN_FILTER DC_IF_PICKED
+#define DC_PICKED \
+  "SELECT " DC_RUN_COLUMNS " FROM runs WHERE" DC_RUN_FILTER DC_BY_PICKED " AND ?9 = 1 "
+#define DC_ENDED "SELECT " DC_RUN_COLUMNS " FROM attempts WHERE" DC_RUN_FILTER DC_IF_PICKED
 
 Result<std::optional<model::Run>> one_run(Stmt& stmt) {
   DC_TRY(std::vector<model::Run> runs, all_runs(stmt));
@@ -79,12 +87,13 @@ Status DbReader::prepare() {
   DC_TRY(attempts_, db_.prepare("SELECT " DC_RUN_COLUMNS " FROM attempts WHERE run_id = ? "
                                 "ORDER BY attempt"));
   DC_TRY(run_at_, db_.prepare("SELECT " DC_RUN_COLUMNS " FROM runs WHERE job_uid = ? AND "
-                              "scheduled_at = ? AND origin IN ('local', 'schedule') "
+                              "scheduled_at = ? AND (origin = 'schedule' OR origin GLOB 'local:*') "
                               "ORDER BY incarnation DESC, origin, shard LIMIT 1"));
   DC_TRY(newest_,
          db_.prepare("SELECT " DC_RUN_COLUMNS " FROM runs WHERE run_id = (SELECT run_id FROM runs "
                      "WHERE job_uid IN (SELECT uid FROM temp.picked) "
-                     "ORDER BY run_id DESC LIMIT 1 OFFSET ?)"));
+                     "ORDER BY coalesce(created_at, scheduled_at) DESC, run_id DESC "
+                     "LIMIT 1 OFFSET ?)"));
   DC_TRY(versions_, db_.prepare("SELECT version, at, by, note, source_text, spec FROM job_versions "
                                 "WHERE job_uid = ? ORDER BY version DESC"));
   DC_TRY(events_, db_.prepare("SELECT at, type, actor, object, text, request_id FROM events "
@@ -94,30 +103,31 @@ Status DbReader::prepare() {
 }
 
 Status DbReader::prepare_lists() {
-  DC_TRY(runs_[0][0], db_.prepare("SELECT " DC_RUN_COLUMNS
-                                  " FROM runs WHERE" DC_RUN_FILTER DC_IF_PICKED DC_NEWEST_FIRST));
-  DC_TRY(runs_[0][1],
-         db_.prepare("SELECT " DC_RUN_COLUMNS " FROM runs WHERE" DC_RUN_FILTER DC_BY_PICKED
-                     "AND ?9 = 1" DC_NEWEST_FIRST));
-  DC_TRY(runs_[1][0],
-         db_.prepare(DC_FROM_ATTEMPTS
-                     "SELECT " DC_RUN_COLUMNS
-                     " FROM runs WHERE" DC_RUN_FILTER DC_IF_PICKED DC_NOT_TWICE DC_ATTEMPTS_FIRST));
-  DC_TRY(runs_[1][1],
-         db_.prepare(DC_FROM_ATTEMPTS
-                     "SELECT " DC_RUN_COLUMNS
-                     " FROM runs WHERE" DC_RUN_FILTER DC_BY_PICKED DC_NOT_TWICE DC_ATTEMPTS_FIRST));
+  DC_TRY(runs_[0][0], db_.prepare(DC_ALL DC_NEWEST_FIRST));
+  DC_TRY(runs_[0][1], db_.prepare(DC_PICKED DC_NEWEST_FIRST));
+  DC_TRY(runs_[1][0], db_.prepare(DC_ENDED " UNION ALL " DC_ALL DC_NOT_TWICE DC_ATTEMPTS_FIRST));
+  DC_TRY(runs_[1][1], db_.prepare(DC_ENDED " UNION ALL " DC_PICKED DC_NOT_TWICE DC_ATTEMPTS_FIRST));
+  DC_TRY(local_runs_[0][0], db_.prepare(DC_ALL DC_IF_LOCAL DC_LOCAL_FIRST));
+  DC_TRY(local_runs_[0][1], db_.prepare(DC_PICKED DC_IF_LOCAL DC_LOCAL_FIRST));
+  DC_TRY(local_runs_[1][0],
+         db_.prepare(DC_ENDED DC_IF_LOCAL
+                     " UNION ALL " DC_ALL DC_IF_LOCAL DC_NOT_TWICE DC_LOCAL_ATTEMPTS_FIRST));
+  DC_TRY(local_runs_[1][1],
+         db_.prepare(DC_ENDED DC_IF_LOCAL
+                     " UNION ALL " DC_PICKED DC_IF_LOCAL DC_NOT_TWICE DC_LOCAL_ATTEMPTS_FIRST));
   DC_TRY(made_from_, db_.prepare("SELECT run_id, coalesce(created_at, scheduled_at) FROM runs "
-                                 "WHERE run_id >= ? ORDER BY run_id LIMIT 1"));
+                                 "WHERE run_id >= ? AND run_id < 4294967296 "
+                                 "ORDER BY run_id LIMIT 1"));
   DC_TRY(oldest_, db_.prepare("SELECT run_id, coalesce(created_at, scheduled_at), "
                               "coalesce(ended_at, scheduled_at), "
                               "state IN ('queued', 'dispatched', 'running') "
-                              "FROM runs ORDER BY run_id"));
+                              "FROM runs WHERE run_id >= ? ORDER BY run_id"));
   DC_TRY(surplus_jobs_, db_.prepare("SELECT job_uid FROM runs GROUP BY job_uid "
                                     "HAVING count(*) > ?"));
   DC_TRY(surplus_runs_, db_.prepare("SELECT run_id, state IN ('queued', 'dispatched', 'running') "
                                     "FROM runs WHERE job_uid = ? "
-                                    "ORDER BY run_id DESC LIMIT -1 OFFSET ?"));
+                                    "ORDER BY coalesce(created_at, scheduled_at) DESC, "
+                                    "run_id DESC LIMIT -1 OFFSET ?"));
   return {};
 }
 
@@ -127,7 +137,12 @@ Status DbReader::prepare_lists() {
 #undef DC_NOT_TWICE
 #undef DC_NEWEST_FIRST
 #undef DC_ATTEMPTS_FIRST
-#undef DC_FROM_ATTEMPTS
+#undef DC_IF_LOCAL
+#undef DC_LOCAL_FIRST
+#undef DC_LOCAL_ATTEMPTS_FIRST
+#undef DC_ALL
+#undef DC_PICKED
+#undef DC_ENDED
 
 Result<std::int64_t> DbReader::pick_jobs(const std::vector<std::string>& patterns) {
   DC_CHECK_OK(clear_picked_.run());
@@ -140,23 +155,42 @@ Result<std::int64_t> DbReader::pick_jobs(const std::vector<std::string>& pattern
   return db_.ask("SELECT count(*) FROM temp.picked");
 }
 
-/// Smallest id of which the run may belong to an instant from `since` on: ids grow with the time
-/// at which runs are made, so this is a binary search.
-Result<std::int64_t> DbReader::first_id_since(WallTime since) {
-  DC_TRY(std::int64_t high, db_.ask("SELECT max(run_id) FROM runs"));
-  DC_TRY(std::int64_t low, db_.ask("SELECT min(run_id) FROM runs"));
+/// Smallest id below kLocalIds of which the run was made from `since` on: these ids grow with the
+/// time at which runs are made, so this is a binary search.
+Result<std::int64_t> DbReader::first_id_made(WallTime since) {
+  DC_TRY(std::int64_t high, db_.ask("SELECT max(run_id) + 1 FROM runs WHERE run_id < 4294967296"));
+  DC_TRY(std::int64_t low, db_.ask("SELECT min(run_id) FROM runs WHERE run_id < 4294967296"));
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
     const StmtScope scope(made_from_);
     made_from_.bind(1, middle);
     DC_TRY(const bool row, made_from_.step());
-    if (!row || made_from_.time(1) >= since - kMadeAhead) {
+    if (!row || made_from_.time(1) >= since) {
       high = middle;
     } else {
       low = made_from_.integer(0) + 1;
     }
   }
   return low;
+}
+
+Result<DbReader::Page> DbReader::page_before(std::int64_t run_id) {
+  Page page{.ids_below = model::kLocalIds, .local_until = {}, .local_below = 0};
+  if (run_id <= 0) return page;
+  if (run_id < model::kLocalIds) {
+    page.ids_below = run_id;
+    const StmtScope scope(made_from_);
+    made_from_.bind(1, run_id);
+    DC_TRY(const bool row, made_from_.step());
+    if (row) page.local_until = made_from_.time(1);
+    return page;
+  }
+  DC_TRY(const std::optional<model::Run> last, run(run_id));
+  if (!last) return Page{.ids_below = 0, .local_until = WallTime::min(), .local_below = 0};
+  page.local_until = last->created_at.value_or(last->scheduled_at);
+  page.local_below = run_id;
+  DC_TRY(page.ids_below, first_id_made(*page.local_until + Micros{1}));
+  return page;
 }
 
 Result<std::vector<model::Run>> DbReader::runs(const RunFilter& filter) {
@@ -167,23 +201,45 @@ Result<std::vector<model::Run>> DbReader::runs(const RunFilter& filter) {
   }
   std::int64_t first_id = std::numeric_limits<std::int64_t>::min();
   if (filter.since) {
-    DC_TRY(first_id, first_id_since(*filter.since));
+    DC_TRY(first_id, first_id_made(*filter.since - kMadeAhead));
   }
-  const bool by_index = picked > 0 && picked <= kPickedByIndexMax;
-  Stmt& stmt = runs_[filter.all_attempts ? 1 : 0][by_index ? 1 : 0];
-  const StmtScope scope(stmt);
+  DC_TRY(const Page page, page_before(filter.before_run_id));
+  const std::int64_t limit = std::clamp(filter.limit, std::int64_t{1}, kLimitMax);
   const std::string states = state_words(filter.states);
-  stmt.bind(1, filter.before_run_id > 0 ? filter.before_run_id
-                                        : std::numeric_limits<std::int64_t>::max());
-  stmt.bind(2, filter.since);
-  stmt.bind(3, filter.until);
-  if (!filter.states.empty()) stmt.bind(4, std::string_view(states));
-  if (!filter.node.empty()) stmt.bind(5, std::string_view(filter.node));
-  if (filter.reason) stmt.bind(6, name_of(*filter.reason));
-  stmt.bind(7, std::clamp(filter.limit, std::int64_t{1}, kLimitMax));
-  stmt.bind(8, first_id);
-  stmt.bind(9, picked > 0);
-  return all_runs(stmt);
+  const bool by_index = picked > 0 && picked <= kPickedByIndexMax;
+  const auto list = [&](Lists& lists, std::int64_t from,
+                        std::int64_t below) -> Result<std::vector<model::Run>> {
+    Stmt& stmt = lists[filter.all_attempts ? 1 : 0][by_index ? 1 : 0];
+    const StmtScope scope(stmt);
+    stmt.bind(1, below);
+    stmt.bind(2, filter.since);
+    stmt.bind(3, filter.until);
+    if (!filter.states.empty()) stmt.bind(4, std::string_view(states));
+    if (!filter.node.empty()) stmt.bind(5, std::string_view(filter.node));
+    if (filter.reason) stmt.bind(6, name_of(*filter.reason));
+    stmt.bind(7, limit);
+    stmt.bind(8, from);
+    stmt.bind(9, picked > 0);
+    if (&lists == &local_runs_) {
+      stmt.bind(10, page.local_until);
+      stmt.bind(11, page.local_below);
+    }
+    return all_runs(stmt);
+  };
+  DC_TRY(std::vector<model::Run> runs, list(runs_, first_id, page.ids_below));
+  DC_TRY(const std::int64_t newest, db_.ask("SELECT max(run_id) FROM runs"));
+  if (newest < model::kLocalIds) return runs;
+  DC_TRY(std::vector<model::Run> local,
+         list(local_runs_, model::kLocalIds, std::numeric_limits<std::int64_t>::max()));
+  std::vector<model::Run> both;
+  both.reserve(runs.size() + local.size());
+  std::merge(std::make_move_iterator(local.begin()), std::make_move_iterator(local.end()),
+             std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()),
+             std::back_inserter(both), [](const model::Run& a, const model::Run& b) {
+               return a.created_at.value_or(a.scheduled_at) > b.created_at.value_or(b.scheduled_at);
+             });
+  if (both.size() > static_cast<std::size_t>(limit)) both.resize(static_cast<std::size_t>(limit));
+  return both;
 }
 
 Result<std::optional<model::Run>> DbReader::run(std::int64_t run_id) {
@@ -270,12 +326,21 @@ Result<std::vector<std::int64_t>> DbReader::expired_runs(WallTime older_than, st
 
 Status DbReader::add_old_runs(WallTime older_than, std::size_t limit,
                               std::vector<std::int64_t>& ids) {
-  const StmtScope scope(oldest_);
+  std::int64_t from = std::numeric_limits<std::int64_t>::min();
   while (ids.size() < limit) {
-    DC_TRY(const bool row, oldest_.step());
-    // Runs are numbered as they are made, so that all later ones are younger.
-    if (!row || oldest_.time(1) >= older_than) return {};
-    if (oldest_.integer(3) == 0 && oldest_.time(2) < older_than) ids.push_back(oldest_.integer(0));
+    const StmtScope scope(oldest_);
+    oldest_.bind(1, from);
+    DC_TRY(bool row, oldest_.step());
+    if (!row) return {};
+    // Runs are numbered as they are made, those of each host that made them alone in a range of
+    // its own, so that all later ones of a range are younger.
+    const std::int64_t next = (oldest_.integer(0) / model::kLocalIds + 1) * model::kLocalIds;
+    while (row && oldest_.integer(0) < next && oldest_.time(1) < older_than && ids.size() < limit) {
+      const bool is_live = oldest_.integer(3) != 0;
+      if (!is_live && oldest_.time(2) < older_than) ids.push_back(oldest_.integer(0));
+      DC_TRY(row, oldest_.step());
+    }
+    from = next;
   }
   return {};
 }

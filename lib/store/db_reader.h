@@ -44,7 +44,16 @@ class DbReader : public Reader {
   [[nodiscard]] Status prepare_lists();
   /// Puts the jobs of these names and globs, removed ones included, into temp.picked; their count.
   [[nodiscard]] Result<std::int64_t> pick_jobs(const std::vector<std::string>& patterns);
-  [[nodiscard]] Result<std::int64_t> first_id_since(WallTime since);
+
+  /// Where a page of history begins: ids of local runs tell nothing of the time (local_commands.h).
+  struct Page {
+    std::int64_t ids_below = 0;
+    std::optional<WallTime> local_until;  ///< Local runs that were made before, or then
+    std::int64_t local_below = 0;         ///< ... with a smaller id.
+  };
+
+  [[nodiscard]] Result<Page> page_before(std::int64_t run_id);
+  [[nodiscard]] Result<std::int64_t> first_id_made(WallTime since);
   [[nodiscard]] Status add_old_runs(WallTime older_than, std::size_t limit,
                                     std::vector<std::int64_t>& ids);
   [[nodiscard]] Status add_surplus_runs(std::int64_t per_job, std::size_t limit,
@@ -53,7 +62,8 @@ class DbReader : public Reader {
   std::unique_ptr<Db> owned_;
   const Db& db_;
   Stmt clear_picked_, pick_exact_, pick_glob_, made_from_;
-  std::array<std::array<Stmt, 2>, 2> runs_;  ///< [with attempts][by index of the picked jobs].
+  using Lists = std::array<std::array<Stmt, 2>, 2>;  ///< [with attempts][by index of picked jobs].
+  Lists runs_, local_runs_;
   Stmt run_, attempts_, run_at_, newest_, versions_, events_, reply_;
   Stmt oldest_, surplus_jobs_, surplus_runs_;
 };

@@ -24,7 +24,7 @@ struct RunFilter {
   std::string node;
   std::optional<model::Reason> reason;
   bool all_attempts = false;
-  std::int64_t before_run_id = 0;  ///< Page: only smaller ids; 0 = from the newest.
+  std::int64_t before_run_id = 0;  ///< Page: only what is older; 0 = from the newest.
   std::int64_t limit = 100;        ///< 1..1000.
 };
 

@@ -142,9 +142,10 @@ Result<std::int64_t> StateDb::newest_term() const {
          db_->ask("SELECT t.value FROM meta AS i, meta AS t WHERE i.key = 'copied_index' AND "
                   "t.key = 'copied_term' AND i.value = "
                   "(SELECT value FROM meta WHERE key = 'applied_index')"));
-  DC_TRY(const std::int64_t of_runs,
-         db_->ask("SELECT max(term) FROM "
-                  "(SELECT term FROM runs ORDER BY run_id DESC LIMIT 10000)"));
+  // Local runs (model/local_commands.h) have the highest ids, and are few.
+  DC_TRY(const std::int64_t of_runs, db_->ask("SELECT max(term) FROM "
+                                              "(SELECT term FROM runs WHERE run_id < 4294967296 "
+                                              "ORDER BY run_id DESC LIMIT 10000)"));
   return std::max(noted, of_runs);
 }
 

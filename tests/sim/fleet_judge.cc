@@ -190,8 +190,8 @@ void FleetJudge::take_removed(const planner::Changes& changes) {
     if (row == rows_.end() || model::is_final(row->second.state)) continue;
     const bool is_replaced =
         std::any_of(changes.runs.begin(), changes.runs.end(), [&row](const model::Run& run) {
-          return run.origin == "local" && run.job_uid == row->second.job_uid &&
-                 run.scheduled_at == row->second.scheduled_at;
+          return run.origin == model::local_origin(run.run_id) &&
+                 run.job_uid == row->second.job_uid && run.scheduled_at == row->second.scheduled_at;
         });
     if (!is_replaced) return fail("row_lost", "run " + std::to_string(id) + " went before its end");
     slots_.erase(slot_of(row->second));

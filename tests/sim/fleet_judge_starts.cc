@@ -46,7 +46,7 @@ std::optional<model::Run> FleetJudge::local_run(RunKey key, std::int64_t host) c
   run.attempt = key.attempt;
   run.job_uid = note->second.job_uid;
   run.job = note->second.job;
-  run.origin = "local";
+  run.origin = model::local_origin(key.run_id);
   run.scheduled_at = note->second.scheduled_at;
   run.node_id = host;
   return run;
@@ -71,7 +71,9 @@ void FleetJudge::take_local_start(const FleetProcess& process, const model::Run&
     return fail("start_tombstoned", name + " started after its tombstone was durable");
   }
   for (const auto& [key, other] : starts_) {
-    if (key != process.key && other.slot == start.slot) {
+    const bool is_same = other.is_local && other.job_uid == start.job_uid &&
+                         std::get<2>(other.slot) == std::get<2>(start.slot);
+    if (key != process.key && is_same) {
       return fail("slot_started_twice", name + " started its slot a second time");
     }
   }
@@ -254,7 +256,7 @@ void FleetJudge::check_job(std::uint64_t uid, const std::vector<Era>& eras, Wall
   std::set<WallTime> accounted;
   for (const auto& [slot, run_id] : slots_) {
     if (std::get<0>(slot) == uid &&
-        (std::get<1>(slot) == "schedule" || std::get<1>(slot) == "local"))
+        (std::get<1>(slot) == "schedule" || std::get<1>(slot).starts_with("local:")))
       accounted.insert(std::get<2>(slot));
   }
   for (std::size_t i = 0; i < eras.size(); ++i) {

@@ -14,6 +14,7 @@ using Ids = std::vector<std::int64_t>;
 struct Fixture {
   OutputKeeper keeper;
   std::map<std::int64_t, std::int64_t> sizes;
+  std::map<std::int64_t, WallTime> ended;
   std::set<std::int64_t> alive;
   int measured = 0;
 
@@ -27,7 +28,7 @@ struct Fixture {
         limit,
         [this](std::int64_t run_id) {
           ++measured;
-          return sizes[run_id];
+          return OutputKeeper::Kept{sizes[run_id], ended[run_id]};
         },
         [this](std::int64_t run_id) { return alive.contains(run_id); });
   }
@@ -44,6 +45,13 @@ TEST_SUITE("agent") {
     add(6, 1000);
     CHECK(step(250) == Ids{4, 5, 6});
     CHECK(keeper.total() == 0);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "which runs are the oldest is told by their ends, not by their ids") {
+    ended = {{1, wall_from_seconds(30)}, {2, wall_from_seconds(40)}, {99, wall_from_seconds(10)}};
+    for (const std::int64_t run : {1, 2, 99})
+      add(run, 100);
+    CHECK(step(100) == Ids{99, 1});
   }
 
   TEST_CASE_FIXTURE(Fixture, "a run that is alive is left and counted when it has ended") {

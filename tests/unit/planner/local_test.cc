@@ -15,7 +15,7 @@ using model::Trigger;
 
 namespace {
 
-constexpr std::int64_t kLocalId = 50'000'000;  // far above what the cluster has given
+constexpr std::int64_t kLocalId = 3 * model::kLocalIds + 1;  // of web3
 
 /// Three hosts; job `a` runs each hour on web3, also without a majority.
 struct Alone : Fleet {
@@ -61,7 +61,7 @@ struct Alone : Fleet {
   }
 
   Applied tell_alone(std::vector<model::LocalRun> lines, std::int64_t node_id = 3) {
-    return apply(model::LocalRuns{node_id, std::move(lines), kLocalId + 10});
+    return apply(model::LocalRuns{node_id, std::move(lines)});
   }
 
   [[nodiscard]] std::string facts_of(std::int64_t run_id) const {
@@ -74,7 +74,9 @@ struct Alone : Fleet {
   [[nodiscard]] std::vector<std::string> rows_at(WallTime slot) const {
     std::vector<std::string> out;
     for (const auto& [id, row] : rows.runs) {
-      if (row.scheduled_at == slot) out.push_back(row.origin + " " + outcome(id));
+      const bool is_local = row.origin == model::local_origin(id);
+      if (row.scheduled_at == slot)
+        out.push_back((is_local ? "local" : row.origin) + " " + outcome(id));
     }
     return out;
   }
@@ -100,11 +102,12 @@ TEST_SUITE("planner") {
     CHECK(fleet.facts_of(kLocalId).find("by host web3 alone") != std::string::npos);
     CHECK(fleet.facts_of(kLocalId).find("duplicate") == std::string::npos);
     CHECK(fleet.orders_of<EndCommitted>().size() == 2);
-    // The rest is the scheduler's, under ids that are above.
+    // The rest is the scheduler's, under ids of its own.
     const std::vector<model::Decision> decided = fleet.settle();
     REQUIRE(decided.size() == 1);
     CHECK(decided.front().scheduled_at == kT0 + 3h);
-    CHECK(fleet.last_run().run_id == kLocalId + 10);
+    CHECK(fleet.state.next_run_id() < 10);
+    CHECK(fleet.rows_at(kT0 + 3h) == std::vector<std::string>{"schedule dispatched"});
     CHECK(fleet.rows.load().dump() == fleet.state.dump());
   }
 
@@ -236,15 +239,91 @@ TEST_SUITE("planner") {
     CHECK(applied.status.error().code == ErrorCode::kDenied);
   }
 
-  TEST_CASE("run-local is refused while a member does not know it") {
+  TEST_CASE("while a member does not know run-local all take a job as that one does") {
     Alone fleet;
     fleet.introduce(2, model::kLocalLevel - 1);
+    const std::int64_t version = fleet.job("a").version;
 
     model::JobSpec job = Alone::pinned();
     job.name = "b";
-    CHECK_FALSE(fleet.put(job).status);
+    REQUIRE(fleet.put(job).status);
+    CHECK(fleet.job("b").spec->on_no_quorum == OnNoQuorum::kSkip);
+    job.on.clear();  // it need not be pinned either
+    REQUIRE(fleet.put(job).status);
+    CHECK(fleet.job("b").version == 2);
+    // For that member the job is what it was.
+    job = Alone::pinned();
     job.on_no_quorum = OnNoQuorum::kSkip;
-    CHECK(fleet.put(job).status);
+    REQUIRE(fleet.put(job).status);
+    CHECK(fleet.job("a").version == version);
+    REQUIRE(fleet.apply(model::PutSetting{"no_quorum_max", "soon"}).status);
+    CHECK(fleet.state.no_quorum_max() == Millis(24h));
+  }
+
+  TEST_CASE("nobody waits for what a host cannot say, as a member would not know it") {
+    Alone fleet;
+    fleet.introduce(2, model::kLocalLevel - 1);
+    fleet.situation.nodes.at(2).has_local_runs = true;
+    fleet.sleep(1h + 1s);
+
+    CHECK_FALSE(fleet.state.awaits_local_runs(fleet.situation));
+    CHECK_FALSE(fleet.settle().empty());
+  }
+
+  TEST_CASE("what two hosts say of one slot are two rows") {
+    Alone fleet;
+    fleet.sleep(1h + 1s);
+    REQUIRE(fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)}).status);
+    const std::int64_t other = 2 * model::kLocalIds + 1;
+
+    REQUIRE(fleet.tell_alone({fleet.line(other, kT0 + 1h)}, 2).status);
+
+    CHECK(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"local ok", "local ok"});
+    CHECK(fleet.run(kLocalId).origin != fleet.run(other).origin);
+    CHECK(fleet.facts_of(other).find("possibly duplicate") != std::string::npos);
+  }
+
+  TEST_CASE("a host is believed what it started alone only as far as it may say it") {
+    Alone fleet;
+    fleet.sleep(2h + 1s);
+    const auto is_denied = [](const Applied& applied) {
+      return !applied.status && applied.status.error().code == ErrorCode::kDenied;
+    };
+    const std::string before = fleet.state.dump();
+    CHECK(is_denied(fleet.tell_alone({fleet.line(7, kT0 + 1h)})));
+    CHECK(is_denied(fleet.tell_alone({fleet.line(3 * model::kLocalIds, kT0 + 1h)})));
+    CHECK(is_denied(fleet.tell_alone({fleet.line(4 * model::kLocalIds + 1, kT0 + 1h)})));
+    CHECK(is_denied(fleet.tell_alone({fleet.line(kLocalId, kT0 + 3h)})));
+    CHECK(is_denied(
+        fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h), fleet.line(kLocalId + 1, kT0 + 3h)})));
+    CHECK(fleet.state.dump() == before);
+
+    // A job of another host goes on as it is decided.
+    const WallTime cursor = fleet.job("a").cursor;
+    model::LocalRun missed = fleet.line(0, kT0 + 1h);
+    missed.reason = Reason::kNoMajority;
+    REQUIRE(fleet.tell_alone({missed, fleet.line(2 * model::kLocalIds + 1, kT0 + 2h)}, 2).status);
+    CHECK(fleet.job("a").cursor == cursor);
+    CHECK(fleet.rows_at(kT0 + 1h).empty());
+    CHECK(fleet.facts_of(2 * model::kLocalIds + 1).find("duplicate") != std::string::npos);
+    CHECK_FALSE(fleet.settle().empty());
+  }
+
+  TEST_CASE("a local run that did not start leaves the waiting row of its slot alone") {
+    Alone fleet;
+    fleet.hush(3);
+    fleet.sleep(1h);
+    fleet.settle();
+    const std::int64_t queued = fleet.last_run().run_id;
+    model::LocalRun refused = fleet.line(kLocalId, kT0 + 1h, ReportKind::kUnstarted);
+    refused.report.reason = Reason::kHostCrash;
+
+    REQUIRE(fleet.tell_alone({refused}).status);
+
+    CHECK(fleet.rows_at(kT0 + 1h) == std::vector<std::string>{"schedule queued(host_down)"});
+    CHECK(fleet.state.find_live_run(queued) != nullptr);
+    CHECK(fleet.orders_of<EndCommitted>().size() == 1);
+    CHECK(fleet.state.last_local_run(3) == kLocalId);
   }
 
   TEST_CASE("a host that is alone sees what is due now, not what was due before") {
@@ -262,6 +341,36 @@ TEST_SUITE("planner") {
     CHECK(gap.slots == std::vector<WallTime>{kT0 + 2h, kT0 + 3h});
     CHECK(gap.earlier == 0);
     CHECK(fleet.state.slots_between(job, kT0, kT0 + 24h * 10).earlier == 139);
+    const SlotGap long_gap = fleet.state.slots_between(job, kT0, kT0 + 24h * 5000);
+    CHECK(long_gap.earlier + static_cast<std::int64_t>(long_gap.slots.size()) == 24 * 5000 - 1);
+    CHECK(long_gap.slots.back() == kT0 + 24h * 5000 - 1h);
+  }
+
+  TEST_CASE("what only a removed host may repeat is lost once all members know that") {
+    for (const std::int32_t level : {model::kStrandLevel - 1, model::kStrandLevel}) {
+      CAPTURE(level);
+      Alone fleet;
+      fleet.introduce(2, level);
+      model::JobSpec job = World::spec("all", "30 * * * *");
+      job.target = "all";
+      job.retry_max = 1;
+      fleet.put(job);
+      fleet.sleep(30min + 1s);
+      fleet.settle();
+      std::int64_t of_third = 0;
+      for (const auto& [id, row] : fleet.rows.runs) {
+        if (row.node_id == 3) of_third = id;
+      }
+      REQUIRE(of_third != 0);
+      fleet.tell(of_third, ReportKind::kStarted);
+      fleet.tell(of_third, ReportKind::kEnded, RunState::kFailed);
+      REQUIRE(fleet.run(of_third).state == RunState::kQueued);
+
+      fleet.apply(model::RemoveNode{.node_id = 3});
+
+      const bool is_lost = fleet.run(of_third).state == RunState::kLost;
+      CHECK(is_lost == (level >= model::kStrandLevel));
+    }
   }
 
   TEST_CASE("no_quorum_max is a day, or as it is set") {

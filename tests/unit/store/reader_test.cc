@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 
+#include "model/local_commands.h"
 #include "store_fixture.h"
 #include "support/temp_dir.h"
 
@@ -209,6 +210,62 @@ TEST_SUITE("store") {
     pruned.removed_runs = by_number;
     CHECK(apply(*store, std::move(pruned)).status.has_value());
     CHECK(ask(*store, [](Reader& reader) { return reader.runs({}); }).size() == 6);
+  }
+
+  TEST_CASE("local runs stand in the history by their time, whatever their ids say") {
+    const test::TempDir temp;
+    auto store = open_started(temp.file("db"));
+    CHECK(apply(*store, history()).status.has_value());
+    constexpr std::int64_t kOfTwo = 2 * model::kLocalIds;
+    constexpr std::int64_t kOfThree = 3 * model::kLocalIds;
+    planner::Changes made = changes(2);
+    const planner::Job web = job(1, "web-1");
+    // Two hosts started the same slot, one of them another one later.
+    for (const auto& [id, second] :
+         {std::pair(kOfTwo + 1, 330), std::pair(kOfThree + 1, 330), std::pair(kOfTwo + 2, 570)}) {
+      made.runs.push_back(run(id, web, at(second), RunState::kOk));
+      made.runs.back().origin = model::local_origin(id);
+    }
+    CHECK(apply(*store, std::move(made)).status.has_value());
+    const Ids all{10, kOfTwo + 2, 9, 8, 7, 6, kOfThree + 1, kOfTwo + 1, 5, 4, 3, 2, 1};
+
+    CHECK(ids(ask(*store, [](Reader& reader) { return reader.runs({}); })) == all);
+    Ids paged;
+    while (paged.size() < all.size()) {
+      const auto page = ask(*store, [&paged](Reader& reader) {
+        return reader.runs(with([&paged](RunFilter& f) {
+          f.limit = 2;
+          f.before_run_id = paged.empty() ? 0 : paged.back();
+        }));
+      });
+      REQUIRE_FALSE(page.empty());
+      for (const model::Run& each : page)
+        paged.push_back(each.run_id);
+    }
+    CHECK(paged == all);
+    const auto attempts = ask(*store, [](Reader& reader) {
+      return reader.runs(with([](RunFilter& f) {
+        f.jobs = {"web-1"};
+        f.all_attempts = true;
+        f.limit = 4;
+      }));
+    });
+    CHECK(ids(attempts) == Ids{kOfTwo + 2, 9, 9, 7});
+    const auto since = ask(*store, [](Reader& reader) {
+      return reader.runs(with([](RunFilter& f) { f.since = at(550); }));
+    });
+    CHECK(ids(since) == Ids{10, kOfTwo + 2});
+    const auto second = ask(*store, [](Reader& reader) { return reader.newest_run("web-1", 1); });
+    REQUIRE(second.has_value());
+    CHECK(second->run_id == 9);
+    const auto at_slot =
+        ask(*store, [&](Reader& reader) { return reader.run_at(web.uid, at(570)); });
+    REQUIRE(at_slot.has_value());
+    CHECK(at_slot->run_id == kOfTwo + 2);
+    CHECK(ask(*store, [](Reader& reader) { return reader.expired_runs(at(400), 100, 100); }) ==
+          Ids{1, 2, 3, 4, 5, 6, kOfTwo + 1, kOfThree + 1});
+    CHECK(ask(*store, [](Reader& reader) { return reader.expired_runs(at(0), 5, 100); }) ==
+          Ids{1, 3, 5});
   }
 
   TEST_CASE("events come newest first and replies by request id") {
