@@ -119,7 +119,6 @@ class Replica {
   static constexpr std::size_t kWaitingMax = 20'000;
   static constexpr std::ptrdiff_t kBatchEntriesMax = 1'000;
   static constexpr Seconds kClientWait{5};
-  static constexpr Millis kChangeWait{300};
   static constexpr Seconds kForwardWait{2};
   static constexpr Millis kAskAgain{200};
 
@@ -138,6 +137,7 @@ class Replica {
     consensus::NodeId from = 0;
     std::uint64_t tag = 0;
     std::string entry;
+    MonoTime since{};
   };
 
   struct Noted {

@@ -13,6 +13,10 @@ namespace distcron::agent {
 
 namespace {
 
+constexpr Millis kChangeWait{300};
+/// Then who has forwarded an edit is told to ask again; shorter than Replica::kForwardWait.
+constexpr Seconds kHoldWait{1};
+
 /// It may move slots that are not decided yet, or take them away.
 bool is_edit(const model::Entry& entry) {
   return std::holds_alternative<model::PutJobs>(entry.command) ||
@@ -79,8 +83,10 @@ void Replica::place_for_others() {
       const auto entry = wire::decode<model::Entry>(forwarded.entry);
       is_held = entry && is_edit(*entry);
     }
-    if (is_held) {
+    if (is_held && now_.mono - forwarded.since < kHoldWait) {
       held.push_back(std::move(forwarded));
+    } else if (is_held) {
+      link_.answer(forwarded.from, forwarded.tag, fail(no_leader()), 0);
     } else {
       place_for(std::move(forwarded));
     }
@@ -114,7 +120,7 @@ void Replica::forward_waiting(consensus::NodeId leader) {
 void Replica::receive_forward(consensus::NodeId from, std::uint64_t tag, const std::string& entry,
                               bool is_report) {
   if (is_report) {
-    place_for(Forwarded{from, tag, entry});
+    place_for(Forwarded{from, tag, entry, now_.mono});
     return;
   }
   if (waiting_for_others_.size() >= kWaitingMax) {
@@ -124,7 +130,7 @@ void Replica::receive_forward(consensus::NodeId from, std::uint64_t tag, const s
                  0);
     return;
   }
-  waiting_for_others_.push_back(Forwarded{from, tag, entry});
+  waiting_for_others_.push_back(Forwarded{from, tag, entry, now_.mono});
 }
 
 void Replica::on_forwarded(std::uint64_t tag, const Result<std::int64_t>& index,

@@ -11,8 +11,8 @@ namespace distcron::agent {
 
 namespace {
 constexpr Millis kRetryPause{500};
-/// Shorter than who forwards a change waits (Replica::kForwardWait).
-constexpr Millis kLocalWait{1500};
+/// Shorter than a client waits (Replica::kClientWait).
+constexpr Seconds kLocalWait{4};
 }  // namespace
 
 void Scheduler::turn(const Now& now, bool clock_trusted) {
