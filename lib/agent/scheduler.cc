@@ -62,7 +62,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
 }
 
 /// A host without an executor cannot say it: edits of jobs do not wait for that.
-void Scheduler::await_local_runs(const planner::Situation& situation, const Now& now) {
+void Scheduler::await_local_runs(planner::Situation& situation, const Now& now) {
   if (state_.awaits_local_runs(situation)) {
     if (!awaits_local_since_) awaits_local_since_ = now.mono;
     local_decided_at_ = now.mono + planner::kLocalRunsPause;
@@ -70,8 +70,10 @@ void Scheduler::await_local_runs(const planner::Situation& situation, const Now&
     local_decided_at_.reset();
     awaits_local_since_.reset();
   }
-  awaits_local_ = awaits_local_since_ && now.mono - *awaits_local_since_ < kLocalWait &&
-                  !mutant("local-edit-first");
+  situation.local_wait_is_over =
+      awaits_local_since_ && now.mono - *awaits_local_since_ >= kLocalWait;
+  awaits_local_ =
+      awaits_local_since_ && !situation.local_wait_is_over && !mutant("local-edit-first");
 }
 
 std::optional<MonoTime> Scheduler::next_timer(const Now& now) const {

@@ -42,7 +42,7 @@ class Scheduler {
   [[nodiscard]] bool awaits_local_runs() const { return awaits_local_; }
 
  private:
-  void await_local_runs(const planner::Situation& situation, const Now& now);
+  void await_local_runs(planner::Situation& situation, const Now& now);
 
   planner::State& state_;
   Replica& log_;

@@ -67,7 +67,7 @@ class Applier {
   void lose(LiveRun& live, model::RunState state, model::Reason reason, bool holds = true);
   void lose_runs_of(std::int64_t node_id, model::RunState state, model::Reason reason);
   void doubt(LiveRun& live);
-  void strand_runs_of(std::int64_t node_id);
+  void strand_runs();
   void hold_place(const model::Run& run);
   void release_hold(std::int64_t run_id);
   void release_holds_of(std::int64_t node_id);

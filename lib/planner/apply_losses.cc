@@ -52,14 +52,16 @@ void Applier::lose_runs_of(std::int64_t node_id, RunState state, Reason reason) 
     lose(*state_.live(id), state, reason);
 }
 
-/// What waits for another attempt on this host only. Members of the level before keep it.
-void Applier::strand_runs_of(std::int64_t node_id) {
+/// What waits for another attempt on a host only that is no member any more. Members of the level
+/// before keep it, until all have come to this one.
+void Applier::strand_runs() {
   if (state_.feature_level() < model::kStrandLevel || mutant("stranded-waits")) return;
   std::vector<std::int64_t> ids;
   for (const auto& [id, live] : state_.runs) {
     const model::Run& run = live.run;
     const bool is_bound = run.shards > 0 || run.trigger == model::Trigger::kReboot;
-    if (run.node_id == node_id && is_bound && run.state == RunState::kQueued) ids.push_back(id);
+    const bool is_there = run.node_id == 0 || state_.member(run.node_id) != nullptr;
+    if (is_bound && !is_there && run.state == RunState::kQueued) ids.push_back(id);
   }
   for (const std::int64_t id : ids)
     lose(*state_.live(id), RunState::kLost, Reason::kHostRemoved);
@@ -125,7 +127,7 @@ void Applier::bury(Node& node, bool leaves) {
   node.config_labels.clear();
   put_node(node);
   release_holds_of(node.id);
-  strand_runs_of(node.id);
+  strand_runs();
   drop_setting(std::string(kLocalPrefix) + std::to_string(node.id));
   event(leaves ? "node.left" : "node.removed", node.name, "id " + std::to_string(node.id));
 }

@@ -102,6 +102,7 @@ Status Applier::run(const model::PutNode& command) {
                      : "node.restarted",
         command.name, command.version);
   if (has_booted) release_holds_of(node.id);
+  strand_runs();
   // To join is not to boot: a job that is already there was not meant for it.
   if (has_booted) start_reboot_runs(node);
   wake_all_queued();

@@ -79,7 +79,6 @@ Applied State::apply(const model::Entry& entry, LogIndex index) {
 }
 
 bool State::awaits_local_runs(const Situation& situation) const {
-  if (impl_->feature_level() < model::kLocalLevel) return false;
   std::set<std::string_view> names;
   for (const HostSituation& host : situation.nodes) {
     const Node* node = host.is_alive && host.has_local_runs ? find_node(host.node_id) : nullptr;

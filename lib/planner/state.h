@@ -83,6 +83,7 @@ struct Situation {
   /// Only host that takes claims; 0: all members. With `nodes` empty and 0: the lowest member.
   std::int64_t node_id = 0;
   std::vector<HostSituation> nodes;  ///< Empty: every member is alive and well.
+  bool local_wait_is_over = false;   ///< Hosts had time to say what they started alone.
 };
 
 /// What due() found: an entry to propose, and when to look again without any other event. With a

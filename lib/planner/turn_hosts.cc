@@ -200,10 +200,10 @@ void Turn::decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* 
 }
 
 /// What its host started alone is decided, but not known here yet. While a member could not read
-/// that in the log nobody says it, and nobody waits for it.
+/// that in the log nobody says it, and nobody waits for it long.
 bool Turn::waits_for_local_runs(const Job& job) const {
   if (job.spec->on_no_quorum != model::OnNoQuorum::kRunLocal) return false;
-  if (state_.feature_level() < model::kLocalLevel) return false;
+  if (state_.feature_level() < model::kLocalLevel && now_.local_wait_is_over) return false;
   if (mutant("local-not-awaited")) return false;
   const Node* node = state_.member(model::pinned_host(*job.spec));
   return node != nullptr &&
