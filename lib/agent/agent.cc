@@ -43,6 +43,18 @@ bool may_use_cron(const std::string& user) {
   return true;
 }
 
+LocalFacts local_facts_of(const AgentOptions& options, const store::Loaded& loaded) {
+  LocalFacts facts;
+  facts.node_id = options.node_id;
+  facts.node_name = options.node_name;
+  // A scheduler that is about to be there decides before this host does, and takes a host of which
+  // it has heard that long ago for silent.
+  facts.takes_over = std::max(5 * options.election, 2 * options.suspect_after);
+  facts.capacity = options.max_running;
+  facts.said = local_runs_of_log(loaded, options.node_id);
+  return facts;
+}
+
 }  // namespace
 
 Agent::Agent(AgentOptions options, Clock& clock, Random& random)
@@ -128,6 +140,8 @@ Status Agent::open_store(const std::string& boot_id) {
   load_state(loaded);
   if (loaded.is_restored) restore_identity(known);
   DC_CHECK_OK(open_identity(std::move(known)));
+  LocalFacts local = local_facts_of(options_, loaded);  // open_replica() takes the log's entries
+  local.is_removed_in_log = is_removed(named, options_.node_id);
   DC_CHECK_OK(open_mesh(std::move(members)));
   store_->start();
   DC_CHECK_OK(open_replica(loaded));
@@ -146,7 +160,7 @@ Status Agent::open_store(const std::string& boot_id) {
   ports.files = std::make_unique<process::StoredRunFiles>(options_.layout.exec_dir);
   host_ = std::make_unique<Host>(std::move(facts), std::move(ports), state_, *log_, random_);
   host_->load_journal(loaded.journal);
-  open_local_runs(loaded, is_removed(named, options_.node_id));
+  open_local_runs(std::move(local), loaded.journal);
   scheduler_ = std::make_unique<Scheduler>(state_, *log_, options_.max_running,
                                            [this] { return fleet_->situations(now_); });
   outbox_ = std::make_unique<Outbox>(OutboxFacts{host_name(), options_.sendmail,
@@ -156,17 +170,9 @@ Status Agent::open_store(const std::string& boot_id) {
   return {};
 }
 
-void Agent::open_local_runs(const store::Loaded& loaded, bool is_removed_in_log) {
-  LocalFacts facts;
-  facts.node_id = options_.node_id;
-  facts.node_name = options_.node_name;
-  // A scheduler that is about to be there decides before this host does, and takes a host of which
-  // it has heard that long ago for silent.
-  facts.takes_over = std::max(5 * options_.election, 2 * options_.suspect_after);
-  facts.capacity = options_.max_running;
-  facts.is_removed_in_log = is_removed_in_log;
+void Agent::open_local_runs(LocalFacts facts, const std::vector<store::JournalPut>& journal) {
   local_ = std::make_unique<LocalRuns>(std::move(facts), state_, *log_, *host_);
-  local_->load(loaded.journal, contact_mark_.load(), now_);
+  local_->load(journal, contact_mark_.load(), now_);
   host_->set_local_runs(*local_);
 }
 

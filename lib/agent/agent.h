@@ -187,7 +187,7 @@ class Agent {
   void notify_status();
   void keep_marks();
   void tend_local_runs();
-  void open_local_runs(const store::Loaded& loaded, bool is_removed_in_log);
+  void open_local_runs(LocalFacts facts, const std::vector<store::JournalPut>& journal);
   void post_mark(const TimeMark& mark, WallTime at);
   void end_jobs();
   [[nodiscard]] model::TextList warnings() const;

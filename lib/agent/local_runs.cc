@@ -2,10 +2,14 @@
 #include "agent/local_runs.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <variant>
 
 #include "agent/host.h"
 #include "base/mutant.h"
+#include "consensus/message.h"
+#include "model/command.h"
 #include "model/selector.h"
 #include "model/units.h"
 #include "wire/codec.h"
@@ -30,6 +34,19 @@ bool is_over(const model::LocalRun& line) {
 
 }  // namespace
 
+std::vector<model::LocalRun> local_runs_of_log(const store::Loaded& loaded, std::int64_t node_id) {
+  std::vector<model::LocalRun> out;
+  for (const store::LogEntry& stored : loaded.unapplied()) {
+    if (stored.kind != static_cast<std::uint8_t>(consensus::EntryKind::kCommand)) continue;
+    auto entry = wire::decode<model::Entry>(stored.bytes);
+    if (!entry) continue;
+    auto* command = std::get_if<model::LocalRuns>(&entry->command);
+    if (command == nullptr || command->node_id != node_id) continue;
+    std::move(command->runs.begin(), command->runs.end(), std::back_inserter(out));
+  }
+  return out;
+}
+
 std::string local_note(const model::LocalRun& line) {
   return std::string(kNotePrefix) + wire::encode(line);
 }
@@ -45,6 +62,8 @@ void LocalRuns::load(const std::vector<store::JournalPut>& journal, std::optiona
                      const Now& now) {
   last_contact_ = now.mono;
   if (contact && *contact < now.wall) last_contact_ = now.mono - (now.wall - *contact);
+  for (const model::LocalRun& line : facts_.said)
+    said_.insert({line.job_uid, line.scheduled_at});
   for (const store::JournalPut& put : journal) {
     const std::optional<model::LocalRun> line = noted_local(put.bytes);
     if (!line || line->run_id != put.run_id) continue;
@@ -71,8 +90,9 @@ void LocalRuns::turn(const Now& now, bool clock_trusted) {
   const model::Node* self = state_.find_node(facts_.node_id);
   if (self != nullptr && !model::is_member(*self)) purge();
   if (has_contact) {
-    if (log_.is_caught_up()) say(now);
-    return;
+    if (!log_.is_caught_up()) return;
+    said_.clear();
+    return say(now);
   }
   if (state_.feature_level() < model::kLocalLevel) return;
   // Without a range of its own, or where the log has come to the first of them.
@@ -114,7 +134,8 @@ void LocalRuns::look_at(const planner::Job& job, const Now& now) {
   seen_to = std::max(seen_to, job.cursor);
   const planner::LocalLook look = state_.look_alone(job, seen_to, now.wall);
   for (const WallTime slot : look.due) {
-    if (slots_.contains({job.uid, slot})) continue;  // before a restart
+    const Slot key{job.uid, slot};
+    if (slots_.contains(key) || said_.contains(key)) continue;  // before a restart
     const bool excludes = job.spec->concurrency != model::Concurrency::kAllow;
     if (excludes && host_.has_alive(job.uid) && !mutant("local-overlaps")) {
       overlapped_.insert({job.uid, slot});
@@ -130,6 +151,8 @@ void LocalRuns::look_at(const planner::Job& job, const Now& now) {
 std::int64_t LocalRuns::first_id() const {
   std::int64_t last = facts_.node_id * model::kLocalIds;
   last = std::max(last, state_.last_local_run(facts_.node_id));
+  for (const model::LocalRun& line : facts_.said)
+    last = std::max(last, line.run_id);
   if (!runs_.empty()) last = std::max(last, runs_.rbegin()->first);
   if (const auto stored = host_.files().list_runs()) {
     for (const std::int64_t id : *stored) {

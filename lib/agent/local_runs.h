@@ -37,8 +37,9 @@ struct LocalFacts {
   Micros takes_over{
       6'000'000};  ///< Longer than a change of scheduler takes, or a silence is noticed.
   std::int64_t capacity = 4096;
-  /// What the stored log says after the state that it was started with.
+  // What the stored log says after the state that it was started with.
   bool is_removed_in_log = false;
+  std::vector<model::LocalRun> said;  ///< What this host has said: its notes are gone by then.
 };
 
 class LocalRuns {
@@ -107,6 +108,7 @@ class LocalRuns {
 
   std::map<std::int64_t, model::LocalRun> runs_;  ///< Of the log unknown, by run id.
   std::set<Slot> slots_;                          ///< Theirs.
+  std::set<Slot> said_;                           ///< Of `facts_.said`, until the log is applied.
   std::set<Slot> overlapped_;                     ///< Let go by: an earlier run was alive.
   std::map<std::uint64_t, WallTime> seen_to_;     ///< By job; of this outage.
   std::int64_t next_id_ = 0;                      ///< Above all of its own; 0: not looked up yet.
@@ -118,6 +120,10 @@ class LocalRuns {
   MonoTime say_again_{};
   std::optional<MonoTime> wake_at_;
 };
+
+/// Of the entries that are not applied: what the node has said of its local runs.
+[[nodiscard]] std::vector<model::LocalRun> local_runs_of_log(const store::Loaded& loaded,
+                                                             std::int64_t node_id);
 
 /// What the journal keeps of a run that was started alone: not what a claim would note.
 [[nodiscard]] std::string local_note(const model::LocalRun& line);

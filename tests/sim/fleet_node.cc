@@ -173,6 +173,7 @@ void FleetNode::start_agent() {
   const model::Node* self = a.state.find_node(id_);
   const bool is_removed = is_removed_in_log || (self != nullptr && !model::is_member(*self));
   if (!is_removed) judge_.on_member_started(id_);
+  const std::vector<model::LocalRun> said = agent::local_runs_of_log(*loaded, id_);
   facts.election = Micros(options_.election);
   facts.heartbeat = Micros(options_.election / 10);
   a.fleet = std::make_unique<agent::Fleet>(std::move(facts), a.state, a.mesh);
@@ -237,6 +238,7 @@ void FleetNode::start_agent() {
   local.takes_over = std::max(Micros(5 * options_.election), 2 * agent::FleetFacts().suspect_after);
   local.capacity = options_.capacity;
   local.is_removed_in_log = is_removed_in_log;
+  local.said = said;
   a.local = std::make_unique<agent::LocalRuns>(std::move(local), a.state, *a.log, *a.host);
   a.local->load(loaded->journal, std::nullopt, a.now);
   a.host->set_local_runs(*a.local);
