@@ -149,7 +149,7 @@ void LocalRuns::look_at(const planner::Job& job, const Now& now) {
 
 /// Above all ids of its own that the log, the journal and the disk of this host know of.
 std::int64_t LocalRuns::first_id() const {
-  std::int64_t last = facts_.node_id * model::kLocalIds;
+  std::int64_t last = model::local_ids_of(facts_.node_id);
   last = std::max(last, state_.last_local_run(facts_.node_id));
   for (const model::LocalRun& line : facts_.said)
     last = std::max(last, line.run_id);
@@ -164,6 +164,7 @@ std::int64_t LocalRuns::first_id() const {
 
 void LocalRuns::begin(const planner::Job& job, WallTime slot, const Now& now) {
   if (next_id_ == 0) next_id_ = first_id();
+  if (!model::is_local_id_of(next_id_, facts_.node_id)) return;  // all are given
   model::LocalRun line;
   line.run_id = next_id_++;
   line.job_uid = job.uid;

@@ -12,16 +12,24 @@
 
 namespace distcron::model {
 
-/// A host gives its local runs ids of a range that is its own: `kLocalIds * node id + n`, n from 1.
-/// They grow with the time within that range only; those that the log gives are all below
-/// kLocalIds.
-inline constexpr std::int64_t kLocalIds = 1LL << 32;
-/// Hosts with this id or a higher one have no such range.
-inline constexpr std::int64_t kLocalNodesMax = 1LL << 30;
+/// Ids of local runs are not below this, those that the log gives are.
+inline constexpr std::int64_t kLocalIds = 1LL << 40;
+/// A host gives its local runs ids of a range that is its own; in it they grow with the time.
+inline constexpr std::int64_t kLocalIdsOfNode = 1LL << 23;
+/// Hosts with this id or a higher one have no such range: no run id is above 2^53, up to where
+/// readers of JSON with floating-point numbers tell all integers apart. `node.id` may be 10^9, and
+/// each restore goes on 2^20 further (apply_losses.cc).
+inline constexpr std::int64_t kLocalNodesMax = ((1LL << 53) - kLocalIds) / kLocalIdsOfNode;
+static_assert(kLocalNodesMax > 1'000'000'000 && kLocalIds % kLocalIdsOfNode == 0);
+
+/// Its local runs have the ids after this one.
+[[nodiscard]] constexpr std::int64_t local_ids_of(std::int64_t node_id) {
+  return kLocalIds + kLocalIdsOfNode * node_id;
+}
 
 [[nodiscard]] inline bool is_local_id_of(std::int64_t run_id, std::int64_t node_id) {
-  return node_id > 0 && node_id < kLocalNodesMax && run_id / kLocalIds == node_id &&
-         run_id % kLocalIds > 0;
+  return node_id > 0 && node_id < kLocalNodesMax && run_id > local_ids_of(node_id) &&
+         run_id < local_ids_of(node_id + 1);
 }
 
 [[nodiscard]] inline std::string local_origin(std::int64_t run_id) {

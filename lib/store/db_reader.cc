@@ -15,6 +15,7 @@ namespace distcron::store {
 namespace {
 
 constexpr std::int64_t kLimitMax = 1000;
+static_assert(model::kLocalIds == 1'099'511'627'776);  // as the statements below have it
 /// Up to so many jobs are looked up by index; beyond it the runs are scanned, newest first.
 constexpr std::int64_t kPickedByIndexMax = 64;
 /// How far a run may have been made before its slot, for the search by time.
@@ -116,7 +117,7 @@ Status DbReader::prepare_lists() {
          db_.prepare(DC_ENDED DC_IF_LOCAL
                      " UNION ALL " DC_PICKED DC_IF_LOCAL DC_NOT_TWICE DC_LOCAL_ATTEMPTS_FIRST));
   DC_TRY(made_from_, db_.prepare("SELECT run_id, coalesce(created_at, scheduled_at) FROM runs "
-                                 "WHERE run_id >= ? AND run_id < 4294967296 "
+                                 "WHERE run_id >= ? AND run_id < 1099511627776 "
                                  "ORDER BY run_id LIMIT 1"));
   DC_TRY(oldest_, db_.prepare("SELECT run_id, coalesce(created_at, scheduled_at), "
                               "coalesce(ended_at, scheduled_at), "
@@ -158,8 +159,9 @@ Result<std::int64_t> DbReader::pick_jobs(const std::vector<std::string>& pattern
 /// Smallest id below kLocalIds of which the run was made from `since` on: these ids grow with the
 /// time at which runs are made, so this is a binary search.
 Result<std::int64_t> DbReader::first_id_made(WallTime since) {
-  DC_TRY(std::int64_t high, db_.ask("SELECT max(run_id) + 1 FROM runs WHERE run_id < 4294967296"));
-  DC_TRY(std::int64_t low, db_.ask("SELECT min(run_id) FROM runs WHERE run_id < 4294967296"));
+  DC_TRY(std::int64_t high,
+         db_.ask("SELECT max(run_id) + 1 FROM runs WHERE run_id < 1099511627776"));
+  DC_TRY(std::int64_t low, db_.ask("SELECT min(run_id) FROM runs WHERE run_id < 1099511627776"));
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
     const StmtScope scope(made_from_);
@@ -334,7 +336,10 @@ Status DbReader::add_old_runs(WallTime older_than, std::size_t limit,
     if (!row) return {};
     // Runs are numbered as they are made, those of each host that made them alone in a range of
     // its own, so that all later ones of a range are younger.
-    const std::int64_t next = (oldest_.integer(0) / model::kLocalIds + 1) * model::kLocalIds;
+    const std::int64_t first = oldest_.integer(0);
+    const std::int64_t next = first < model::kLocalIds
+                                  ? model::kLocalIds
+                                  : (first / model::kLocalIdsOfNode + 1) * model::kLocalIdsOfNode;
     while (row && oldest_.integer(0) < next && oldest_.time(1) < older_than && ids.size() < limit) {
       const bool is_live = oldest_.integer(3) != 0;
       if (!is_live && oldest_.time(2) < older_than) ids.push_back(oldest_.integer(0));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/local_commands.h"
 #include "planner/recent_requests.h"
 #include "store/job_rows.h"
 #include "store/run_row.h"
@@ -142,9 +143,10 @@ Result<std::int64_t> StateDb::newest_term() const {
          db_->ask("SELECT t.value FROM meta AS i, meta AS t WHERE i.key = 'copied_index' AND "
                   "t.key = 'copied_term' AND i.value = "
                   "(SELECT value FROM meta WHERE key = 'applied_index')"));
-  // Local runs (model/local_commands.h) have the highest ids, and are few.
+  // Local runs have the highest ids, and are few.
+  static_assert(model::kLocalIds == 1'099'511'627'776);
   DC_TRY(const std::int64_t of_runs, db_->ask("SELECT max(term) FROM "
-                                              "(SELECT term FROM runs WHERE run_id < 4294967296 "
+                                              "(SELECT term FROM runs WHERE run_id < 1099511627776 "
                                               "ORDER BY run_id DESC LIMIT 10000)"));
   return std::max(noted, of_runs);
 }

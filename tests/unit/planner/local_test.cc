@@ -15,7 +15,7 @@ using model::Trigger;
 
 namespace {
 
-constexpr std::int64_t kLocalId = 3 * model::kLocalIds + 1;  // of web3
+constexpr std::int64_t kLocalId = model::local_ids_of(3) + 1;  // of web3
 
 /// Three hosts; job `a` runs each hour on web3, also without a majority.
 struct Alone : Fleet {
@@ -276,7 +276,7 @@ TEST_SUITE("planner") {
     Alone fleet;
     fleet.sleep(1h + 1s);
     REQUIRE(fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)}).status);
-    const std::int64_t other = 2 * model::kLocalIds + 1;
+    const std::int64_t other = model::local_ids_of(2) + 1;
 
     REQUIRE(fleet.tell_alone({fleet.line(other, kT0 + 1h)}, 2).status);
 
@@ -293,8 +293,8 @@ TEST_SUITE("planner") {
     };
     const std::string before = fleet.state.dump();
     CHECK(is_denied(fleet.tell_alone({fleet.line(7, kT0 + 1h)})));
-    CHECK(is_denied(fleet.tell_alone({fleet.line(3 * model::kLocalIds, kT0 + 1h)})));
-    CHECK(is_denied(fleet.tell_alone({fleet.line(4 * model::kLocalIds + 1, kT0 + 1h)})));
+    CHECK(is_denied(fleet.tell_alone({fleet.line(model::local_ids_of(3), kT0 + 1h)})));
+    CHECK(is_denied(fleet.tell_alone({fleet.line(model::local_ids_of(4) + 1, kT0 + 1h)})));
     CHECK(is_denied(fleet.tell_alone({fleet.line(kLocalId, kT0 + 3h)})));
     CHECK(is_denied(
         fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h), fleet.line(kLocalId + 1, kT0 + 3h)})));
@@ -304,11 +304,26 @@ TEST_SUITE("planner") {
     const WallTime cursor = fleet.job("a").cursor;
     model::LocalRun missed = fleet.line(0, kT0 + 1h);
     missed.reason = Reason::kNoMajority;
-    REQUIRE(fleet.tell_alone({missed, fleet.line(2 * model::kLocalIds + 1, kT0 + 2h)}, 2).status);
+    REQUIRE(fleet.tell_alone({missed, fleet.line(model::local_ids_of(2) + 1, kT0 + 2h)}, 2).status);
     CHECK(fleet.job("a").cursor == cursor);
     CHECK(fleet.rows_at(kT0 + 1h).empty());
-    CHECK(fleet.facts_of(2 * model::kLocalIds + 1).find("duplicate") != std::string::npos);
+    CHECK(fleet.facts_of(model::local_ids_of(2) + 1).find("duplicate") != std::string::npos);
     CHECK_FALSE(fleet.settle().empty());
+  }
+
+  TEST_CASE("each host has run ids of its own, which a floating-point number can hold") {
+    constexpr std::int64_t kLast = model::kLocalNodesMax - 1;
+    for (const std::int64_t node : {std::int64_t{1}, std::int64_t{1} << 21, kLast}) {
+      CAPTURE(node);
+      CHECK(model::is_local_id_of(model::local_ids_of(node) + 1, node));
+      CHECK(model::is_local_id_of(model::local_ids_of(node + 1) - 1, node));
+      CHECK_FALSE(model::is_local_id_of(model::local_ids_of(node), node));
+      CHECK_FALSE(model::is_local_id_of(model::local_ids_of(node + 1), node));
+      CHECK_FALSE(model::is_local_id_of(model::local_ids_of(node + 1) + 1, node));
+    }
+    CHECK(model::local_ids_of(1) > model::kLocalIds);
+    CHECK(model::local_ids_of(kLast + 1) <= 1LL << 53);
+    CHECK_FALSE(model::is_local_id_of(model::local_ids_of(kLast + 1) + 1, kLast + 1));
   }
 
   TEST_CASE("a local run that did not start leaves the waiting row of its slot alone") {

@@ -216,8 +216,8 @@ TEST_SUITE("store") {
     const test::TempDir temp;
     auto store = open_started(temp.file("db"));
     CHECK(apply(*store, history()).status.has_value());
-    constexpr std::int64_t kOfTwo = 2 * model::kLocalIds;
-    constexpr std::int64_t kOfThree = 3 * model::kLocalIds;
+    constexpr std::int64_t kOfTwo = model::local_ids_of(2);
+    constexpr std::int64_t kOfThree = model::local_ids_of(3);
     planner::Changes made = changes(2);
     const planner::Job web = job(1, "web-1");
     // Two hosts started the same slot, one of them another one later.
