@@ -29,8 +29,7 @@ namespace distcron::agent {
 
 class Replica {
  public:
-  /// Gets what came of a proposal. On an error nothing has happened, unless the text says that it
-  /// may still take effect.
+  /// Gets what came of a proposal: on an error nothing, unless the text says that it still may.
   using Done = std::function<void(const planner::Applied& applied)>;
   using Written = std::function<void(const Status& status)>;
   using OnOrder = std::function<void(const planner::Order& order)>;
@@ -60,6 +59,7 @@ class Replica {
   /// log here; while a host has still to say what it decided alone, edits of jobs do not.
   void hold_changes(bool all, bool edits) { holds_ = {all, edits}; }
 
+  [[nodiscard]] bool has_waiting_edits() const;  ///< Of jobs.
   void change_member(const consensus::Member& member, bool removes, Written done);
 
   /// Hands the role on; to the best voter when `to` is 0.

@@ -25,7 +25,19 @@ bool is_edit(const model::Entry& entry) {
          std::holds_alternative<model::SetEnabled>(entry.command);
 }
 
+bool is_edit(const std::string& forwarded) {
+  const auto entry = wire::decode<model::Entry>(forwarded);
+  return entry && is_edit(*entry);
+}
+
 }  // namespace
+
+bool Replica::has_waiting_edits() const {
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [](const Proposal& p) { return is_edit(p.entry); }) ||
+         std::any_of(waiting_for_others_.begin(), waiting_for_others_.end(),
+                     [](const Forwarded& forwarded) { return is_edit(forwarded.entry); });
+}
 
 /// Clients' changes wait while a decision is on its way: what it says of a job may turn out stale,
 /// and if a change disabled that job before the scheduler decides again, its slots would be lost.
@@ -78,11 +90,7 @@ void Replica::offer(std::vector<Proposal> proposals) {
 void Replica::place_for_others() {
   std::vector<Forwarded> held;
   for (Forwarded& forwarded : std::exchange(waiting_for_others_, {})) {
-    bool is_held = false;
-    if (holds_.second) {
-      const auto entry = wire::decode<model::Entry>(forwarded.entry);
-      is_held = entry && is_edit(*entry);
-    }
+    const bool is_held = holds_.second && is_edit(forwarded.entry);
     if (is_held && now_.mono - forwarded.since < kHoldWait) {
       held.push_back(std::move(forwarded));
     } else if (is_held) {

@@ -11,8 +11,9 @@ namespace distcron::agent {
 
 namespace {
 constexpr Millis kRetryPause{500};
-/// Shorter than a client waits (Replica::kClientWait).
+/// Both together are shorter than a client waits (Replica::kClientWait).
 constexpr Seconds kLocalWait{4};
+constexpr Millis kGiveUp{500};
 }  // namespace
 
 void Scheduler::turn(const Now& now, bool clock_trusted) {
@@ -22,6 +23,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   if (std::exchange(awaits_local_in_, log_.term()) != log_.term()) {
     local_decided_at_.reset();
     awaits_local_since_.reset();
+    local_given_up_since_.reset();
     awaits_local_ = false;
   }
   if (local_decided_at_ && *local_decided_at_ <= now.mono) look_ = true;
@@ -61,7 +63,9 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
       Patience::kThisTerm);
 }
 
-/// A host without an executor cannot say it: edits of jobs do not wait for that.
+/// A host without an executor cannot say it, and one may come and go. If there are edits of jobs
+/// then, all slots that it has not told of are decided for kGiveUp; then edits are free for as
+/// long.
 void Scheduler::await_local_runs(planner::Situation& situation, const Now& now) {
   if (state_.awaits_local_runs(situation)) {
     if (!awaits_local_since_) awaits_local_since_ = now.mono;
@@ -72,8 +76,16 @@ void Scheduler::await_local_runs(planner::Situation& situation, const Now& now) 
   }
   situation.local_wait_is_over =
       awaits_local_since_ && now.mono - *awaits_local_since_ >= kLocalWait;
-  awaits_local_ =
-      awaits_local_since_ && !situation.local_wait_is_over && !mutant("local-edit-first");
+  if (local_given_up_since_ && now.mono - *local_given_up_since_ >= 2 * kGiveUp) {
+    local_given_up_since_.reset();
+  }
+  if (situation.local_wait_is_over && !local_given_up_since_ && log_.has_waiting_edits()) {
+    local_given_up_since_ = now.mono;
+  }
+  situation.local_is_given_up = situation.local_wait_is_over && local_given_up_since_;
+  const bool are_edits_free =
+      situation.local_is_given_up && now.mono - *local_given_up_since_ >= kGiveUp;
+  awaits_local_ = awaits_local_since_ && !are_edits_free && !mutant("local-edit-first");
 }
 
 std::optional<MonoTime> Scheduler::next_timer(const Now& now) const {

@@ -51,11 +51,12 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
-  bool awaits_local_ = false;          ///< Of a host that was alone, for kLocalWait.
+  bool awaits_local_ = false;          ///< Of a host that was alone.
   std::int64_t awaits_local_in_ = -1;  ///< Term.
   std::optional<MonoTime> awaits_local_since_;
   std::optional<MonoTime> local_decided_at_;  ///< Then their jobs are looked at again.
-  std::int64_t caught_up_in_ = -1;            ///< Term.
+  std::optional<MonoTime> local_given_up_since_;
+  std::int64_t caught_up_in_ = -1;  ///< Term.
   std::optional<WallTime> wake_at_;
   std::optional<MonoTime> retry_at_;  ///< After a batch that could not be stored.
 };

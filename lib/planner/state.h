@@ -84,6 +84,8 @@ struct Situation {
   std::int64_t node_id = 0;
   std::vector<HostSituation> nodes;  ///< Empty: every member is alive and well.
   bool local_wait_is_over = false;   ///< Hosts had time to say what they started alone.
+  /// ... and somebody cannot wait: what they have not said is decided without them.
+  bool local_is_given_up = false;
 };
 
 /// What due() found: an entry to propose, and when to look again without any other event. With a

@@ -125,6 +125,7 @@ class Turn {
                       HostPool::Pick pick);
   [[nodiscard]] bool waits_for_local_runs(const Job& job) const;
   bool miss_doubtful(const Job& job, const cron::Zone& zone, JobUse& use);
+  void give_up_unsaid(const Job& job, JobUse& use);
 
   StateData& state_;
   const Situation& now_;

@@ -229,4 +229,21 @@ bool Turn::miss_doubtful(const Job& job, const cron::Zone& zone, JobUse& use) {
   return true;
 }
 
+/// An edit would take the slots away that the host may have started and has not told of yet. What
+/// it tells later of them has rows of its own.
+void Turn::give_up_unsaid(const Job& job, JobUse& use) {
+  const cron::Zone* zone = zone_of(job);
+  if (zone == nullptr) return;
+  const SlotLimits all{.late = Micros{-1}, .window = Micros{-1}};
+  const SlotScan scan = scan_slots(job, *zone, now_.now, all);
+  slots_looked_at_ += scan.looked_at;
+  if (scan.is_cut) {
+    use.look_at = now_.now;
+    is_cut_ = true;
+  }
+  miss(job, scan.too_late,
+       {Reason::kHostUnreachable, 0, "its host has not said yet what it started alone", scan.is_cut,
+        Action::kGiveUp});
+}
+
 }  // namespace distcron::planner

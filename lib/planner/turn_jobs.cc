@@ -74,6 +74,7 @@ void Turn::collect_job(JobEntry& entry, JobUse& use) {
   }
   if (waits_for_local_runs(job)) {
     use.look_at = now_.now + kLocalRunsPause;
+    if (now_.local_is_given_up) give_up_unsaid(job, use);
     return;
   }
   if (const cron::Zone* zone = zone_of(job)) collect_slots(entry, *zone, use);

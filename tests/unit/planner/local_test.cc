@@ -311,6 +311,26 @@ TEST_SUITE("planner") {
     CHECK_FALSE(fleet.settle().empty());
   }
 
+  TEST_CASE("what is not said is given up when somebody cannot wait, and said later all the same") {
+    Alone fleet;
+    fleet.situation.nodes.at(2).has_local_runs = true;
+    fleet.sleep(2h + 1s);
+    fleet.situation.local_wait_is_over = true;
+    CHECK(fleet.settle().empty());
+
+    fleet.situation.local_is_given_up = true;
+    fleet.sleep(1s);
+    fleet.settle();
+
+    CHECK(fleet.rows_at(kT0 + 1h) ==
+          std::vector<std::string>{"schedule unknown(host_unreachable)"});
+    CHECK(fleet.rows_at(kT0 + 2h).size() == 1);
+    CHECK(fleet.job("a").cursor == kT0 + 2h);
+    REQUIRE(fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h)}).status);
+    CHECK(fleet.rows_at(kT0 + 1h).size() == 2);
+    CHECK(fleet.facts_of(kLocalId).find("possibly duplicate") != std::string::npos);
+  }
+
   TEST_CASE("each host has run ids of its own, which a floating-point number can hold") {
     constexpr std::int64_t kLast = model::kLocalNodesMax - 1;
     for (const std::int64_t node : {std::int64_t{1}, std::int64_t{1} << 21, kLast}) {
