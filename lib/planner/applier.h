@@ -125,6 +125,7 @@ class Applier {
   void let_go_by(const model::LocalRun& line, const Node& node);
   [[nodiscard]] model::Run local_row(const model::LocalRun& line) const;
   void take_local(const model::LocalRun& line, const Node& node);
+  [[nodiscard]] bool is_early(const model::LocalRun& line) const;
   [[nodiscard]] bool is_for(const JobEntry* entry, const Node& node) const;
   [[nodiscard]] const LiveRun* open_row(const model::LocalRun& line) const;
 

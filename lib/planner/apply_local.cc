@@ -44,7 +44,7 @@ Status Applier::run(const model::LocalRuns& command) {
   return {};
 }
 
-/// A host speaks for itself, and of what has been.
+/// A host speaks for itself.
 Status Applier::check_local(const model::LocalRuns& command) const {
   const std::string name = "node " + std::to_string(command.node_id);
   if (state_.member(command.node_id) == nullptr) {
@@ -55,11 +55,14 @@ Status Applier::check_local(const model::LocalRuns& command) const {
       return fail(ErrorCode::kDenied,
                   name + " did not make the run id " + std::to_string(line.run_id));
     }
-    if (line.scheduled_at > entry_.at + kAheadMax) {
-      return fail(ErrorCode::kDenied, name + " names a slot that has not come yet");
-    }
   }
   return {};
+}
+
+/// Its clock was ahead when it came to the slot, which is still to come: to take that for decided
+/// would take all slots until then away.
+bool Applier::is_early(const LocalRun& line) const {
+  return line.scheduled_at > entry_.at + kAheadMax;
 }
 
 /// About its slots nobody else decides.
@@ -70,7 +73,7 @@ bool Applier::is_for(const JobEntry* entry, const Node& node) const {
 /// Of a slot that the host did not start, and after which it started another.
 void Applier::let_go_by(const LocalRun& line, const Node& node) {
   JobEntry* entry = state_.job(line.job_uid);
-  if (!is_for(entry, node) || line.scheduled_at <= entry->job.cursor) return;
+  if (!is_for(entry, node) || line.scheduled_at <= entry->job.cursor || is_early(line)) return;
   model::Run run = local_row(line);
   run.run_id = state_.next_run_id++;
   run.origin = "schedule";
@@ -97,7 +100,7 @@ model::Run Applier::local_row(const LocalRun& line) const {
   run.trigger = model::Trigger::kLocal;
   run.incarnation = state_.cluster ? state_.cluster->incarnation : 0;
   run.term = state_.term();
-  run.created_at = line.accepted_at;
+  run.created_at = std::min(line.accepted_at, entry_.at);  // history goes by it
   return run;
 }
 
@@ -105,7 +108,7 @@ void Applier::take_local(const LocalRun& line, const Node& node) {
   const std::int64_t id = line.run_id;
   const JobEntry* entry = state_.job(line.job_uid);
   const bool is_its = is_for(entry, node);
-  const bool is_decided = !is_its || line.scheduled_at <= entry->job.cursor;
+  const bool is_decided = !is_its || line.scheduled_at <= entry->job.cursor || is_early(line);
   const LiveRun* const open = is_decided && is_its ? open_row(line) : nullptr;
   if (open != nullptr && line.report.kind == ReportKind::kUnstarted) {  // that row has the slot
     out_.orders.emplace_back(EndCommitted{.run_id = id, .attempt = 1, .node_id = node.id});
@@ -130,12 +133,11 @@ void Applier::take_local(const LocalRun& line, const Node& node) {
       {"local", true,
        "started by host " + node.name + " alone: it had no majority of the cluster"});
   if (is_double) {
+    std::string why = line.detail;
+    if (why.empty()) why = "the cluster has decided about this slot as well";
+    if (is_early(line)) why = "the clock of its host was ahead, the slot comes yet";
     run.possible_overlap = true;
-    run.facts.push_back(
-        {"duplicate", false,
-         "possibly duplicate: " + (line.detail.empty()
-                                       ? "the cluster has decided about this slot as well"
-                                       : line.detail)});
+    run.facts.push_back({"duplicate", false, "possibly duplicate: " + why});
   }
   state_.add_run(std::move(run));
   if (!is_decided) move_cursor({.job_uid = line.job_uid, .cursor = line.scheduled_at});

@@ -295,9 +295,6 @@ TEST_SUITE("planner") {
     CHECK(is_denied(fleet.tell_alone({fleet.line(7, kT0 + 1h)})));
     CHECK(is_denied(fleet.tell_alone({fleet.line(model::local_ids_of(3), kT0 + 1h)})));
     CHECK(is_denied(fleet.tell_alone({fleet.line(model::local_ids_of(4) + 1, kT0 + 1h)})));
-    CHECK(is_denied(fleet.tell_alone({fleet.line(kLocalId, kT0 + 3h)})));
-    CHECK(is_denied(
-        fleet.tell_alone({fleet.line(kLocalId, kT0 + 1h), fleet.line(kLocalId + 1, kT0 + 3h)})));
     CHECK(fleet.state.dump() == before);
 
     // A job of another host goes on as it is decided.
@@ -308,6 +305,27 @@ TEST_SUITE("planner") {
     CHECK(fleet.job("a").cursor == cursor);
     CHECK(fleet.rows_at(kT0 + 1h).empty());
     CHECK(fleet.facts_of(model::local_ids_of(2) + 1).find("duplicate") != std::string::npos);
+    CHECK_FALSE(fleet.settle().empty());
+  }
+
+  TEST_CASE("what a host started alone too early has its row, and its slot comes yet") {
+    Alone fleet;
+    fleet.sleep(1h + 1s);
+    const WallTime now = fleet.situation.now;
+    model::LocalRun missed = fleet.line(0, kT0 + 2h);
+    missed.reason = Reason::kNoMajority;
+
+    REQUIRE(fleet
+                .tell_alone(
+                    {fleet.line(kLocalId, kT0 + 1h), missed, fleet.line(kLocalId + 1, kT0 + 3h)})
+                .status);
+
+    CHECK(fleet.rows_at(kT0 + 2h).empty());
+    CHECK(fleet.rows_at(kT0 + 3h) == std::vector<std::string>{"local ok"});
+    CHECK(fleet.run(kLocalId + 1).created_at <= now);
+    CHECK(fleet.facts_of(kLocalId + 1).find("ahead, the slot comes yet") != std::string::npos);
+    CHECK(fleet.job("a").cursor == kT0 + 1h);
+    fleet.sleep(1h);
     CHECK_FALSE(fleet.settle().empty());
   }
 
