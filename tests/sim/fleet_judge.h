@@ -51,6 +51,12 @@ class FleetJudge {
   /// Its agent was started, and nothing on its disk says that it is no member any more.
   void on_member_started(std::int64_t node) { forgot_.insert(node); }
 
+  /// Until then it may have been in touch with a majority, or has not noticed that it is not.
+  void on_contact(std::int64_t node) { contacts_[node] = agenda_.now(); }
+
+  /// Without contact for longer than that a host starts nothing by itself.
+  void limit_local_runs(Micros max) { local_runs_max_ = max; }
+
   /// A client was told that its entry is done.
   void on_acked(const std::string& request_id, bool is_good);
 
@@ -159,6 +165,8 @@ class FleetJudge {
   std::map<std::int64_t, std::int64_t> schedulers_;                   ///< By term.
   std::map<std::int64_t, std::int64_t> boots_;  ///< Of each host, its present one.
   std::map<std::string, std::int64_t> outcomes_;
+  std::map<std::int64_t, FleetTime> contacts_;
+  std::optional<Micros> local_runs_max_;
   bool trusts_clocks_ = false;
   std::int64_t slots_checked_ = 0;
   std::int64_t acked_ = 0;

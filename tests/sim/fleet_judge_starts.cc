@@ -20,6 +20,8 @@ constexpr FleetTime kLastOrders = 4 * kSecond;
 constexpr Micros kLastLook{100'000};
 /// The wait for the wall clock, and the slack after it.
 constexpr Micros kWallWait{3'000'000};
+/// For so long a host may believe in a majority of which it hears nothing.
+constexpr Micros kContactSeen{3'000'000};
 /// From an end until all know of it, when all is well.
 constexpr FleetTime kReported = 15 * kSecond;
 /// Clocks that run a little wrong, and the way of a permit to the scheduler.
@@ -63,6 +65,11 @@ void FleetJudge::take_local_start(const FleetProcess& process, const model::Run&
   if (!may) return fail("start_unclaimed", name + " started, but its job is not for that");
   if (!forgot_.contains(process.host) && !may_start_still(process.host)) {
     return fail("start_removed", name + " started, but the host knows that it is no member");
+  }
+  const bool is_for_ever = local_runs_max_ && Micros(agenda_.now() - contacts_[process.host]) >
+                                                  *local_runs_max_ + kContactSeen + kLatestStart;
+  if (is_for_ever) {
+    return fail("start_alone_late", name + " started, but no other host was heard for too long");
   }
   Start start{process, run.job_uid, slot_of(run), true};
   const auto [mine, is_new] = starts_.emplace(process.key, start);

@@ -173,6 +173,7 @@ void FleetNode::start_agent() {
   const model::Node* self = a.state.find_node(id_);
   const bool is_removed = is_removed_in_log || (self != nullptr && !model::is_member(*self));
   if (!is_removed) judge_.on_member_started(id_);
+  judge_.on_contact(id_);  // it knows of no other instant
   const std::vector<model::LocalRun> said = agent::local_runs_of_log(*loaded, id_);
   facts.election = Micros(options_.election);
   facts.heartbeat = Micros(options_.election / 10);
@@ -278,6 +279,7 @@ void FleetNode::introduce() {
 
 void FleetNode::pause(FleetTime span) {
   frozen_until_ = std::max(frozen_until_, agenda_.now() + span);
+  was_frozen_ = true;
   trace("paused for " + std::to_string(span / kMs) + " ms");
 }
 
@@ -299,6 +301,7 @@ void FleetNode::turn_at(FleetTime when) {
 void FleetNode::turn() {
   next_turn_ = kNever;
   if (frozen_until_ > agenda_.now()) return turn_at(frozen_until_);
+  if (std::exchange(was_frozen_, false) || agent_->mesh.has_messages()) judge_.on_contact(id_);
   step();
   if (judge_.violation()) return;
   if (agent_->log->corrupt()) {

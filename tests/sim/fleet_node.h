@@ -155,6 +155,7 @@ class FleetNode {
   Micros wall_ahead_{0};
   std::optional<WallTime> passed_;  ///< What the agents of this host know to have passed.
   FleetTime frozen_until_ = 0;
+  bool was_frozen_ = false;  ///< Since its last turn.
   FleetTime next_turn_ = 0;
   std::uint64_t turn_number_ = 0;  ///< Of the only planned turn that counts.
   bool led_ = false;

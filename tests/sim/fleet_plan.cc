@@ -168,7 +168,10 @@ FleetPlan draw_plain_plan(std::uint64_t seed, std::int64_t seconds) {
   draw_ops(rng, plan);
   // Kinds of jobs that came later are drawn apart, so that older seeds keep their meaning.
   Rng later(mix64(seed ^ 0x6c6f63616cULL));
-  if (o.nodes > 1 && draw_chance(later, 40)) o.jobs.push_back(draw_local_job(later, o.nodes));
+  if (o.nodes > 1 && draw_chance(later, 40)) {
+    o.jobs.push_back(draw_local_job(later, o.nodes));
+    if (draw_chance(later, 30)) o.no_quorum_max = Seconds(draw_between(later, 8, 15));
+  }
   return plan;
 }
 
@@ -199,7 +202,9 @@ std::string format_options(const FleetOptions& o) {
       " capacity=" + std::to_string(o.capacity) + " loss=" + std::to_string(o.loss_percent) +
       "% doubled=" + std::to_string(o.double_percent) + "% late=" + std::to_string(o.late_percent) +
       "% delay<" + std::to_string(o.delay_max / kMs) + "ms log<" +
-      std::to_string(o.log.entries_max) + " keeps " + std::to_string(o.log.keep) + "\n";
+      std::to_string(o.log.entries_max) + " keeps " + std::to_string(o.log.keep) +
+      (o.no_quorum_max > Seconds(0) ? " alone<" + std::to_string(o.no_quorum_max.count()) + "s\n"
+                                    : "\n");
   for (const model::JobSpec& spec : o.jobs) {
     out += "  " + spec.name + ": " + (spec.schedule.empty() ? "by hand" : spec.schedule.front()) +
            " " + std::string(model::name_of(spec.concurrency)) + " " +

@@ -77,6 +77,7 @@ struct FleetOptions {
   std::int64_t late_percent = 0;
   FleetTime delay_max = 2 * kMs;
   agent::LogLimits log;
+  Seconds no_quorum_max{0};  ///< 0: the setting is not made.
   std::vector<model::JobSpec> jobs;
 };
 

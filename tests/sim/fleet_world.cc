@@ -96,6 +96,10 @@ void FleetWorld::found() {
         id, votes ? consensus::MemberKind::kVoter : consensus::MemberKind::kLearner, 0});
   }
   if (voters > 5) rows.settings["voters"] = "7";
+  if (o.no_quorum_max > Seconds(0)) {
+    rows.settings["no_quorum_max"] = std::to_string(o.no_quorum_max.count()) + "s";
+    judge_.limit_local_runs(o.no_quorum_max);
+  }
   rows.applied = o.founded_at;
   judge_.begin_after(o.founded_at);
   for (auto& node : nodes_) {
