@@ -347,6 +347,10 @@ void Fleet::look_at(wire::NodeItem& item, const Now& now) const {
   if (const auto peer = peer_state(item.id); peer) {
     if (peer->rtt) item.rtt_ms = to_ms(*peer->rtt);
     if (peer->clock_offset) item.clock_offset_ms = to_ms(*peer->clock_offset);
+    item.link = peer->is_refused      ? "refused"
+                : !peer->is_connected ? "down"
+                : peer->is_rough      ? "lossy"
+                                      : "ok";
     if (peer->last_heard && (!heard || *heard < *peer->last_heard)) heard = peer->last_heard;
   }
   for (const consensus::PeerView& view : raft.peers()) {

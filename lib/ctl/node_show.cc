@@ -128,6 +128,10 @@ std::string node_text(const wire::NodeShowReply& reply, const Output& out) {
   line("lag", std::to_string(item.lag_entries) + " entries");
   line("clock", fixed(item.clock_offset_ms) + " ms off");
   line("round trip", fixed(item.rtt_ms) + " ms");
+  const std::string way = item.link == "lossy"     ? "lossy: messages go over three connections"
+                          : item.link == "refused" ? "refused: it does not know this member's key"
+                                                   : item.link;
+  line("link", way);
   if (!reply.refused) return text;
   line("refused", std::string(reply.refused->items.empty() ? "nothing" : "as follows") + " since " +
                       out.time(reply.refused->since));

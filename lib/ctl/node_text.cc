@@ -20,6 +20,7 @@ void forget_measures(std::vector<wire::NodeItem>& nodes) {
     node.lag_entries = 0;
     node.clock_offset_ms = 0;
     node.rtt_ms = 0;
+    node.link.clear();
   }
 }
 

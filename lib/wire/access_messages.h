@@ -19,6 +19,9 @@ struct NodeItem {
   double rtt_ms = 0;
   TextMap labels;
   bool draining = false;  ///< Also where `state` says suspect or dead.
+  /// The way of the answering member to it: ok, lossy (three connections), refused (it does not know
+  /// that member's key), down; empty: itself.
+  std::string link;
 };
 
 DC_VISIT(NodeItem, m) {
@@ -34,6 +37,7 @@ DC_VISIT(NodeItem, m) {
   visit(Field{"rtt_ms", "round trip"}, m.rtt_ms);
   visit(Field{"labels", "labels"}, m.labels);
   visit(Field{"draining", "whether it takes no new runs"}, m.draining);
+  visit(Field{"link", "the way to it"}, m.link);
 }
 
 struct SchedulerItem {

@@ -63,6 +63,15 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(plain["role"], "admin")
         self.assertNotIn("host", plain)
 
+    def test_node_show_says_how_a_member_is_reached(self):
+        def link(of):
+            return json.loads(self.fleet[1].ctl("node", "show", of, "-o", "json").stdout)["item"].get(
+                "link", "")
+
+        self.assertEqual(link("n1"), "")
+        one_node.wait_until(lambda: link("n2") == "ok", 70, "nothing was late for a minute")
+        self.assertIn("link        ok", self.fleet[1].ctl("node", "show", "n2").stdout)
+
     def test_watch_shows_each_change_until_interrupted(self):
         node = self.fleet[1]
         for command, kind in ((["node", "list"], "NodeList"),

@@ -91,6 +91,7 @@ TEST_SUITE("ctl") {
     wire::NodeItem measured = node(1, "web1");
     measured.clock_offset_ms = 0.7;
     measured.rtt_ms = 1.5;
+    measured.link = "lossy";
     measured.lag_entries = 2;
     wire::NodeItem silent = measured;
     silent.state = "suspect";
@@ -125,13 +126,15 @@ TEST_SUITE("ctl") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "node list -o json has the keys of cluster status") {
-    agent.reply<wire::Op::kNodeList>(wire::NodeList{{node(1, "web1")}});
+    wire::NodeItem item = node(1, "web1");
+    item.link = "ok";
+    agent.reply<wire::Op::kNodeList>(wire::NodeList{{item}});
 
     const Ran ran = run({"node", "list", "-o", "json"});
 
     CHECK(ran.out.find(R"("kind":"NodeList")") != std::string::npos);
     for (const char* key : {"id", "name", "state", "role", "address", "version", "running",
-                            "lag_entries", "clock_offset_ms", "rtt_ms"}) {
+                            "lag_entries", "clock_offset_ms", "rtt_ms", "link"}) {
       CHECK(ran.out.find('"' + std::string(key) + "\":") != std::string::npos);
     }
   }
