@@ -58,6 +58,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
           look_ = true;
         } else {
           retry_at_ = again;
+          caught_up_in_ = 0;  // until then no change may take away what is not decided
         }
       },
       Patience::kThisTerm);

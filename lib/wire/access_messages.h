@@ -19,8 +19,8 @@ struct NodeItem {
   double rtt_ms = 0;
   TextMap labels;
   bool draining = false;  ///< Also where `state` says suspect or dead.
-  /// The way of the answering member to it: ok, lossy (three connections), refused (it does not know
-  /// that member's key), down; empty: itself.
+  /// The way of the answering member to it: ok, lossy (three connections), refused (it does not
+  /// know that member's key), down; empty: itself.
   std::string link;
 };
 

@@ -170,9 +170,11 @@ TEST_CASE("the seeds that found faults of the agent pass") {
 
 // A host whose state did not know who votes with it (109), an end that came before the state was
 // complete (225), a voter that stopped when its row said so (668), one that ended while the other
-// was off (621, 5157), an end that was lost as its place in the log was given to another (4084).
+// was off (621, 5157), an end that was lost as its place in the log was given to another (4084), a
+// change that went into the log although the decisions before it had been refused (9874). The plans
+// of some of these seeds have changed since.
 TEST_CASE("the seeds that found faults of members and restarts pass") {
-  for (const std::uint64_t seed : {109U, 225U, 668U, 621U, 5157U, 4084U}) {
+  for (const std::uint64_t seed : {109U, 225U, 668U, 621U, 5157U, 4084U, 9874U}) {
     const FleetOutcome outcome = FleetWorld(draw_fleet_plan(seed, 60)).run();
     CHECK_MESSAGE(!outcome.violation, "seed " << seed);
     CHECK(outcome.starts > 0);
