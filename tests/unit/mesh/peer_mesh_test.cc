@@ -238,10 +238,13 @@ TEST_SUITE("mesh") {
     MeshNode& b = world.add(2);
     a.mesh->set_peers({b.as_peer()});
     REQUIRE(world.run_until([&] { return b.mesh->counters().refused_keys > 0; }));
+    CHECK(world.run_until([&] { return a.state_of(2).is_refused; }));
+    CHECK_FALSE(a.state_of(2).is_connected);
 
     b.mesh->set_peers({a.as_peer()});
 
     CHECK(world.deliver(a, b, "now"));
+    CHECK(world.run_until([&] { return !a.state_of(2).is_refused; }));
   }
 
   TEST_CASE("who is removed is cut off within 5 s, and what he still says is dropped") {
@@ -268,6 +271,8 @@ TEST_SUITE("mesh") {
     CHECK(std::chrono::steady_clock::now() - start < seconds(5));
     CHECK(a.mesh->counters().cut >= 2);
     CHECK(world.run_until([&] { return a.mesh->counters().refused_keys > 0; }));
+    CHECK(world.run_until([&] { return b.state_of(1).is_refused; }));
+    CHECK_FALSE(c.state_of(1).is_refused);
     CHECK(a.count(PeerKind::kRaft, "too late") == 0);
     CHECK(a.mesh->send(2, PeerKind::kRaft, "x", 0).error().code == ErrorCode::kNotFound);
     CHECK(a.mesh->peer_states().size() == 1);
