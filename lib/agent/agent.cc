@@ -278,8 +278,10 @@ Status Agent::open_doors() {
   facts.join = [this](const wire::NodeJoinRequest& request, JoinDone done) {
     start_joining(request, std::move(done));
   };
-  facts.force_quorum = [this] { return force_quorum(); };
-  facts.advertise = [this](const std::string& address) { return advertise(address); };
+  facts.force_quorum = [this](bool dry_run) { return force_quorum(dry_run); };
+  facts.advertise = [this](const std::string& address, bool dry_run) {
+    return advertise(address, dry_run);
+  };
   facts.storage_dir = options_.layout.storage_dir;
   facts.trust_clock = [this] { clock_guard_.trust(now_); };
   facts.refused = [this] { return refused(); };

@@ -161,8 +161,8 @@ class Agent {
   void start_joining(const wire::NodeJoinRequest& request, JoinDone done);
   void poll_joining();
   /// `cluster force-quorum`: this member alone, in a new incarnation.
-  [[nodiscard]] Status force_quorum();
-  [[nodiscard]] Status advertise(const std::string& address);
+  [[nodiscard]] Status force_quorum(bool dry_run);
+  [[nodiscard]] Status advertise(const std::string& address, bool dry_run);
 
   /// Where others reach the mesh, if somebody has said so.
   [[nodiscard]] const std::string& advertised() const {

@@ -172,11 +172,12 @@ void Agent::poll_joining() {
   restarts_ = true;
 }
 
-Status Agent::force_quorum() {
+Status Agent::force_quorum(bool dry_run) {
   if (log_->raft().has_quorum()) {
     return fail_hint(ErrorCode::kConflict, "the cluster has a majority: there is nothing to force",
                      "members that are gone for good: distcronctl node remove NODE --force");
   }
+  if (dry_run) return {};
   Identity forced = identity_;
   ++forced.incarnation;
   forced.is_forced = true;
@@ -185,7 +186,7 @@ Status Agent::force_quorum() {
   return {};
 }
 
-Status Agent::advertise(const std::string& address) {
+Status Agent::advertise(const std::string& address, bool dry_run) {
   DC_TRY(const std::string full, advertised_address(address, mesh_->endpoints()));
   if (!options_.mesh_advertise.empty() && options_.mesh_advertise != full) {
     return fail_hint(ErrorCode::kConflict,
@@ -193,7 +194,7 @@ Status Agent::advertise(const std::string& address) {
                          "\" of the agent's settings goes before " + full,
                      "change or remove it there, and restart the agent");
   }
-  if (identity_.mesh_advertise == full) return {};
+  if (dry_run || identity_.mesh_advertise == full) return {};
   Identity changed = identity_;
   changed.mesh_advertise = full;
   DC_CHECK_OK(save_identity(options_.layout.storage_dir, changed));

@@ -43,8 +43,9 @@ struct AgentFacts {
   std::string storage_dir;
   mesh::KeyPair server;  ///< Of the control doors of all members.
   std::function<void(const wire::NodeJoinRequest& request, JoinDone done)> join;
-  std::function<Status()> force_quorum;
-  std::function<Status(const std::string& address)> advertise;
+  // With `dry_run` they only look whether they would.
+  std::function<Status(bool dry_run)> force_quorum;
+  std::function<Status(const std::string& address, bool dry_run)> advertise;
   std::function<void()> trust_clock;             ///< An admin says that the wall clock is right.
   std::function<wire::RefusedReport()> refused;  ///< By the doors of this agent.
   /// A request that got no further than this; `is_relayed`: it came by the mesh.

@@ -76,6 +76,14 @@ void Operations::settings(const Call& call, const wire::SettingRequest& request)
     entry.actor = call.caller().name;
     entry.note = call.request().note;
     entry.command = model::PutSetting{request.key, *request.value};
+    if (call.request().dry_run) {
+      if (const Status good = state_.dry_run(entry).status; good) {
+        call.answer(wire::SettingList{{wire::SettingItem{request.key, *request.value}}});
+      } else {
+        call.refuse(good.error());
+      }
+      return;
+    }
     log_.propose(std::move(entry), [this, call, request](const planner::Applied& applied) {
       if (!applied.status) {
         call.refuse(applied.status.error());

@@ -142,8 +142,9 @@ void Operations::cluster_stepdown(const Call& call, const wire::StepdownRequest&
         Error{ErrorCode::kConflict, "there is no other member to take the role over", 0, {}});
     return;
   }
-  fleet_.step_down(to);
   wire::ChangeReply reply;
+  reply.dry_run = call.request().dry_run;
+  if (!reply.dry_run) fleet_.step_down(to);
   wire::ChangeItem item;
   item.name = facts_.node_name;
   item.action = "stepped down";
@@ -220,15 +221,31 @@ void Operations::cluster_init(const Call& call, const wire::InitRequest& request
       return;
     }
   }
+  std::vector<model::PutSetting> settings;
+  if (request.single) settings.push_back({std::string(planner::kSingleSetting), "true"});
+  if (!request.name.empty()) settings.push_back({"name", request.name});
+  for (const model::PutSetting& setting : settings) {
+    model::Entry entry;
+    entry.at = now_.wall;
+    entry.command = setting;
+    if (const Status good = state_.dry_run(entry).status; !good) {
+      call.refuse(good.error());
+      return;
+    }
+  }
+  const bool is_dry = call.request().dry_run;
   if (!request.advertise.empty()) {
-    if (const Status done = facts_.advertise(request.advertise); !done) {
+    if (const Status done = facts_.advertise(request.advertise, is_dry); !done) {
       call.refuse(done.error());
       return;
     }
   }
-  std::vector<model::PutSetting> settings;
-  if (request.single) settings.push_back({std::string(planner::kSingleSetting), "true"});
-  if (!request.name.empty()) settings.push_back({"name", request.name});
+  if (is_dry) {
+    wire::ChangeReply reply;
+    reply.dry_run = true;
+    call.answer(reply);
+    return;
+  }
   put_in_turn(call, std::move(settings));
 }
 
@@ -260,11 +277,12 @@ void Operations::cluster_force_quorum(const Call& call, const wire::ForceQuorumR
                       0, "name it to show that this is the cluster you mean"});
     return;
   }
-  if (const Status forced = facts_.force_quorum(); !forced) {
+  wire::ChangeReply reply;
+  reply.dry_run = call.request().dry_run;
+  if (const Status forced = facts_.force_quorum(reply.dry_run); !forced) {
     call.refuse(forced.error());
     return;
   }
-  wire::ChangeReply reply;
   wire::ChangeItem item;
   item.name = facts_.node_name;
   item.action = "forced";

@@ -119,6 +119,13 @@ void Operations::node_join(const Call& call, const wire::NodeJoinRequest& reques
                                          "them, join, and apply them there"});
     return;
   }
+  if (call.request().dry_run) {
+    call.refuse(Error{ErrorCode::kInvalid,
+                      "node join has no --dry-run: only to join shows whether "
+                      "the token is good",
+                      0, "leave --dry-run out"});
+    return;
+  }
   facts_.join(request, [call](const Result<wire::NodeJoinReply>& reply) {
     if (reply) {
       call.answer(*reply);

@@ -122,8 +122,11 @@ Outcome init(const InitOptions& o, Context& context) {
     request.advertise = o.advertise;
     request.single = o.single;
     DC_TRY(const wire::ChangeReply set, context.client.request<wire::Op::kClusterInit>(request));
-    static_cast<void>(set);
-    if (!o.name.empty()) name = o.name;
+    if (set.dry_run) {
+      context.out.talk("dry run: nothing was stored");
+    } else if (!o.name.empty()) {
+      name = o.name;
+    }
   }
   Output& out = context.out;
   if (out.is_json()) {
@@ -137,7 +140,7 @@ Outcome init(const InitOptions& o, Context& context) {
     return ExitCode::kOk;
   }
   out.talk("Cluster " + name + " has one node and is ready.");
-  if (o.single) {
+  if (o.single && !context.globals.dry_run) {
     out.talk("No other host may join, until: distcronctl cluster settings single false");
   } else if (!status.nodes.empty()) {
     tell_way_in(status.nodes.front().name, context);

@@ -134,8 +134,9 @@ Outcome show_settings(const SettingsOptions& o, Context& context) {
     out.json_list("SettingList", texts);
     return ExitCode::kOk;
   }
-  if (request.value && !context.globals.dry_run) {
-    out.talk("Set " + request.key + " to " + *request.value + ".");
+  if (request.value) {
+    out.talk(context.globals.dry_run ? "dry run: nothing was stored"
+                                     : "Set " + request.key + " to " + *request.value + ".");
     return ExitCode::kOk;
   }
   Table table;

@@ -72,6 +72,23 @@ class CommandsTest(unittest.TestCase):
         one_node.wait_until(lambda: link("n2") == "ok", 70, "nothing was late for a minute")
         self.assertIn("link        ok", self.fleet[1].ctl("node", "show", "n2").stdout)
 
+    def test_a_dry_run_changes_nothing(self):
+        asked = self.fleet[2]
+        before = asked.status()
+        for words in (("stepdown",), ("settings", "tz", "Europe/Berlin"), ("settings", "voters", "5")):
+            with self.subTest(words=words):
+                self.assertIn("nothing was stored",
+                              asked.ctl("cluster", *words, "--dry-run").stderr)
+        wrong = asked.ctl("cluster", "settings", "voters", "4", "--dry-run", check=False)
+        self.assertEqual(wrong.returncode, 9, wrong.stderr)
+        refused = asked.ctl("cluster", "force-quorum", "--confirm", before["name"], "--dry-run",
+                            check=False)
+        self.assertIn("there is nothing to force", refused.stderr)
+        settings = asked.ctl("cluster", "settings", "-o", "json").stdout
+        self.assertNotIn("Berlin", settings)
+        after = asked.status()
+        self.assertEqual((after["term"], after["scheduler"]), (before["term"], before["scheduler"]))
+
     def test_watch_shows_each_change_until_interrupted(self):
         node = self.fleet[1]
         for command, kind in ((["node", "list"], "NodeList"),
@@ -116,6 +133,16 @@ class InitTest(unittest.TestCase):
             heir.ctl("run", "job", "--wait", "--exit-code")
             three[1].start()
             three.wait_for_scheduler(1)
+
+    def test_a_dry_run_of_init_stores_nothing(self):
+        with fleet.Fleet(1) as one:
+            done = one[1].ctl("cluster", "init", "--name", "other", "--single", "--advertise",
+                              "cron1.example", "--dry-run")
+            self.assertIn("nothing was stored", done.stderr)
+            shown = one[1].status()
+            self.assertEqual(shown["name"], "distcron")
+            self.assertNotIn("cron1.example", one[1].ctl("node", "show", "n1").stdout)
+            one[1].ctl("node", "join-token")  # not single
 
     def test_init_names_a_single_cluster_and_the_address_that_others_use(self):
         with fleet.Fleet(1) as some:
