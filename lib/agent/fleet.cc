@@ -165,6 +165,10 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
     out.bytes = std::move(bytes);
     reply(from, id, out);
   };
+  // Of a member that was removed the consensus alone is of interest, while its vote still counts;
+  // it asks again, until it hears of that in the log.
+  const model::Node* sender = state_.find_node(from);
+  if (sender != nullptr && !model::is_member(*sender)) return;
   switch (static_cast<wire::PeerAsk>(request.ask)) {
     case wire::PeerAsk::kPropose:
       on_propose(from, id, request);
@@ -330,6 +334,8 @@ void Fleet::ask_for_members() {
   wire::PeerRequest request;
   request.ask = static_cast<std::int32_t>(wire::PeerAsk::kMembers);
   for (const mesh::Peer& peer : peers_) {
+    const model::Node* node = state_.find_node(peer.node_id);
+    if (node != nullptr && !model::is_member(*node)) continue;
     Call call;
     call.give_up = now_.mono + kMembersWait;
     call.done = [this](const Result<std::string>& answer) {

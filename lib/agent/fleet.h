@@ -94,6 +94,8 @@ class Fleet final : public Link {
   /// Of an agent that is no member any more: the others do not need its vote, or have long done
   /// without it.
   [[nodiscard]] bool may_stop();
+  /// Those that vote know this host no more: it was removed, which it cannot hear.
+  [[nodiscard]] bool is_cast_out() const;
 
   /// What the planner may count on. Only where the scheduler is.
   [[nodiscard]] std::vector<planner::HostSituation> situations(const Now& now) const;
@@ -171,7 +173,6 @@ class Fleet final : public Link {
   [[nodiscard]] MembershipFacts membership_facts() const;
   [[nodiscard]] std::optional<MonoTime> last_heard(consensus::NodeId id) const;
   [[nodiscard]] Micros hold_of(consensus::NodeId id) const;
-  [[nodiscard]] bool is_cast_out() const;
   [[nodiscard]] std::optional<mesh::PeerState> peer_state(consensus::NodeId id) const;
   [[nodiscard]] bool may_have_local_runs(consensus::NodeId id, const planner::HostSituation& host,
                                          const Now& now) const;

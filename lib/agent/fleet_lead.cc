@@ -25,7 +25,8 @@ constexpr Micros kClockMax{5'000'000};  // a host whose clock is off by more sha
 constexpr Micros kHostClockMax{2'000'000};
 constexpr Micros kPermitClockMax{300'000'000};  // more is implausible
 constexpr Micros kEchoWait{5'000'000};
-constexpr int kDoubtAfter = 10;  // heartbeats without a word
+constexpr int kDoubtAfter = 10;         // heartbeats without a word
+constexpr Micros kDoubtMin{2'500'000};  // who does not vote is spoken to once a second
 /// So long the others must not know a voter that leaves before it believes that.
 constexpr Seconds kCastOutFor{5};
 
@@ -245,11 +246,12 @@ bool Fleet::may_stop() {
   return now_.mono - *cast_out_since_ >= kCastOutFor;
 }
 
-/// Whether those that vote know it no more: they have dropped its vote, which it cannot hear.
 bool Fleet::is_cast_out() const {
   bool is_refused = false;
   for (const mesh::PeerState& peer : mesh_.peer_states()) {
     const auto& members = replica_->raft().config().members;
+    const model::Node* row = state_.find_node(peer.node_id);
+    if (row != nullptr && !model::is_member(*row)) continue;  // it leaves as well
     const bool votes = std::any_of(members.begin(), members.end(), [&peer](const auto& member) {
       return member.id == peer.node_id && member.kind != consensus::MemberKind::kLearner;
     });
@@ -293,15 +295,17 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
     host.has_local_runs = may_have_local_runs(node.id, host, now);
     host.is_clock_ok = is_clock_good(node.id, host.permit ? kPermitClockMax : kHostClockMax);
     if (node.id != facts_.self) {
-      // Heard by whatever message: one that died with the scheduler before was last heard then.
-      auto heard = last_heard(node.id);
+      // Answers count; only of one that has given none to this scheduler any message does, and only
+      // against it: it may have died with the one before.
+      const auto heard = last_heard(node.id);
       const auto peer = peer_state(node.id);
-      if (peer && peer->last_heard && (!heard || *heard < *peer->last_heard)) {
-        heard = peer->last_heard;
-      }
-      const Micros silent = now.mono - heard.value_or(leads_since_);
+      const MonoTime before = peer && peer->last_heard ? *peer->last_heard : MonoTime{};
+      const MonoTime since = std::min(before == MonoTime{} ? leads_since_ : before, leads_since_);
+      const Micros silent = now.mono - heard.value_or(since);
+      const Micros late = kDoubtAfter * facts_.heartbeat;
       host.is_alive = silent <= facts_.suspect_after;
-      host.is_doubtful = !heard || silent > kDoubtAfter * facts_.heartbeat;
+      host.is_doubtful =
+          heard ? silent > std::max<Micros>(late, kDoubtMin) : now.mono - before > late;
       if (!host.is_alive) host.silent_since = now.wall - silent;
     }
     out.push_back(host);

@@ -78,6 +78,7 @@ wire::JoinRequest make_request(const JoinPlan& plan, const std::vector<std::stri
   request.node.address = plan.address;
   request.node.version = plan.version;
   request.node.labels = plan.labels;
+  request.node.feature_level = model::kFeatureLevel;
   request.node.mesh_addresses = mesh_addresses(endpoints, plan.mesh_advertise);
   request.node.mesh_keys = {keys.mesh.public_key};
   request.admin_key = keys.admin_public_key;

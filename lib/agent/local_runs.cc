@@ -75,7 +75,7 @@ void LocalRuns::load(const std::vector<store::JournalPut>& journal, std::optiona
 
 // --- alone ---------------------------------------------------------------------------------------
 
-void LocalRuns::turn(const Now& now, bool clock_trusted) {
+void LocalRuns::turn(const Now& now, bool clock_trusted, bool is_cast_out) {
   wake_at_.reset();
   const bool has_contact = log_.raft().has_quorum() || log_.is_alone();
   if (has_contact) {
@@ -100,7 +100,8 @@ void LocalRuns::turn(const Now& now, bool clock_trusted) {
   if (facts_.is_removed_in_log && !log_.is_caught_up()) return;
   const MonoTime takes_over = *lost_since_ + facts_.takes_over;
   const MonoTime ends = last_contact_ + state_.no_quorum_max();
-  is_alone_ = now.mono >= takes_over && (now.mono < ends || mutant("local-for-ever"));
+  is_alone_ =
+      now.mono >= takes_over && (now.mono < ends || mutant("local-for-ever")) && !is_cast_out;
   if (!is_alone_) {
     if (now.mono < takes_over) wake_at_ = takes_over;
     return;

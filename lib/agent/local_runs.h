@@ -54,8 +54,8 @@ class LocalRuns {
   void load(const std::vector<store::JournalPut>& journal, std::optional<WallTime> contact,
             const Now& now);
 
-  /// Once a turn.
-  void turn(const Now& now, bool clock_trusted);
+  /// Once a turn. `is_cast_out`: those that vote know this host no more (Fleet::is_cast_out()).
+  void turn(const Now& now, bool clock_trusted, bool is_cast_out);
 
   [[nodiscard]] std::optional<MonoTime> next_timer() const { return wake_at_; }
 

@@ -424,7 +424,8 @@ void Agent::notify_status() {
 /// Before the host: it asks its executor anew when this one goes on alone, or is so no longer.
 void Agent::tend_local_runs() {
   const std::int64_t before = local_->unsaid();
-  local_->turn(now_, clock_guard_.is_trusted());
+  const bool is_cast_out = !log_->raft().has_quorum() && fleet_->is_cast_out();
+  local_->turn(now_, clock_guard_.is_trusted(), is_cast_out);
   if (before > 0 && local_->unsaid() == 0) fleet_->report_soon();
 }
 

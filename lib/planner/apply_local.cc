@@ -76,6 +76,7 @@ void Applier::let_go_by(const LocalRun& line, const Node& node) {
   if (!is_for(entry, node) || line.scheduled_at <= entry->job.cursor || is_early(line)) return;
   model::Run run = local_row(line);
   run.run_id = state_.next_run_id++;
+  run.created_at = entry_.at;  // ids of the log grow with it
   run.origin = "schedule";
   run.trigger = model::Trigger::kSchedule;
   run.reason = line.reason;

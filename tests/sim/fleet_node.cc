@@ -343,7 +343,8 @@ void FleetNode::step() {
   on_role();
   if (a.is_leaving && a.fleet->may_stop()) has_left_ = true;
   a.host->on_executor(a.now);
-  a.local->turn(a.now, a.guard.is_trusted());
+  const bool is_cast_out = !a.log->raft().has_quorum() && a.fleet->is_cast_out();
+  a.local->turn(a.now, a.guard.is_trusted(), is_cast_out);
   a.host->on_timer(a.now);
   if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
   a.log->hold_changes(!a.schedules() || a.scheduler->is_behind(), a.scheduler->awaits_local_runs());
