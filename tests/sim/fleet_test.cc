@@ -200,6 +200,43 @@ TEST_CASE("who was away for long gets a snapshot") {
   CHECK(outcome.installs > 0);
 }
 
+TEST_CASE("a host that is heard but cannot be reached gets no runs") {
+  FleetPlan plan = draw_plain_plan(7, 60);
+  plan.options.nodes = 3;
+  plan.options.standbys = 0;
+  plan.options.jobs.clear();
+  for (int i = 0; i < 8; ++i) {  // by hash, so that each host has some
+    model::JobSpec spec;
+    spec.name = "job" + std::to_string(i);
+    spec.command = "true";
+    spec.user = "root";
+    spec.tz = "UTC";
+    spec.schedule = {"@every 2s"};
+    spec.concurrency = model::Concurrency::kAllow;
+    plan.options.jobs.push_back(spec);
+  }
+  FleetOp deaf;
+  deaf.at = 15 * kSecond;
+  deaf.kind = FleetOpKind::kDeafen;
+  deaf.node = 3;
+  deaf.span = 40 * kSecond;
+  plan.ops = {deaf};
+  std::int64_t before = 0;
+  std::int64_t meanwhile = 0;
+  FleetWorld world(plan);
+  world.listener = [&](const std::string& line) {
+    const double at = std::stod(line);
+    const bool is_claim =
+        line.find("dispatched") != std::string::npos && line.find("host=3") != std::string::npos;
+    if (is_claim && at < 15) ++before;
+    if (is_claim && at > 25 && at < 50) ++meanwhile;
+  };
+  const FleetOutcome outcome = world.run();
+  CHECK(!outcome.violation);
+  CHECK(before > 0);
+  CHECK(meanwhile == 0);
+}
+
 TEST_CASE("hosts join, and one after the other leaves, the scheduler first") {
   FleetPlan plan = draw_plain_plan(6, 40);
   plan.ops.clear();
