@@ -130,7 +130,7 @@ void Host::accept(const planner::ClaimOrder& order, const Now& now) {
                        note->second.kind == store::JournalKind::kTombstone;
   if (tasks_.contains(key) || (note != journal_.end() && !forgets)) return;
   // It may be one of the slots, or must not run beside them: decided before the log knows.
-  if (local_ != nullptr && local_->stand_against(order.run)) {
+  if (local_ != nullptr && local_->stand_against(order.run) && !mutant("local-slot-again")) {
     tombstone(key, model::Reason::kHostCrash, "this host has still to say what it started alone");
     return;
   }

@@ -204,7 +204,7 @@ void Turn::decide_no_host(const Candidate& candidate, JobEntry& entry, LiveRun* 
 bool Turn::waits_for_local_runs(const Job& job) const {
   if (job.spec->on_no_quorum != model::OnNoQuorum::kRunLocal) return false;
   if (state_.feature_level() < model::kLocalLevel && now_.local_wait_is_over) return false;
-  if (mutant("local-not-awaited")) return false;
+  if (mutant("local-slot-again")) return false;
   const Node* node = state_.member(model::pinned_host(*job.spec));
   return node != nullptr &&
          std::any_of(now_.nodes.begin(), now_.nodes.end(), [node](const HostSituation& host) {
