@@ -128,7 +128,7 @@ class Operations {
   [[nodiscard]] Result<std::vector<planner::Place>> places_of(const Call& call,
                                                               const std::string& name) const;
   [[nodiscard]] bool is_silent(std::int64_t node_id) const;
-  void answer_history(const Call& call, const std::vector<model::Run>& runs, std::int64_t limit);
+  void answer_history(const Call& call, const std::vector<model::Run>& runs, bool is_cut);
   /// As run_item(), and whether its host is silent.
   [[nodiscard]] wire::RunItem item_of(const model::Run& run) const;
   // cluster and access

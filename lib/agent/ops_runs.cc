@@ -13,6 +13,14 @@ namespace {
 constexpr Millis kRunPollMax{30'000};
 constexpr Millis kAskAgain{100};
 
+/// The next page begins below the last run: of that one all attempts stand here, or none.
+void keep_whole_runs(std::vector<model::Run>& page) {
+  const std::int64_t last = page.back().run_id;
+  const auto first = std::find_if(page.begin(), page.end(),
+                                  [last](const model::Run& run) { return run.run_id == last; });
+  if (first != page.begin()) page.erase(first, page.end());
+}
+
 Error no_such_run(const wire::RunRef& ref) {
   if (ref.run_id > 0) {
     return Error{ErrorCode::kNotFound, "no run has the id " + std::to_string(ref.run_id), 0,
@@ -248,14 +256,17 @@ void Operations::run_history(const Call& call, const wire::HistoryRequest& reque
         call.refuse(no_such_job(asked[0]));
         return;
       }
-      answer_history(call, *runs, filter.limit);
+      std::vector<model::Run> page = *runs;
+      const bool is_cut = static_cast<std::int64_t>(page.size()) == filter.limit;
+      if (is_cut && filter.all_attempts) keep_whole_runs(page);
+      answer_history(call, page, is_cut);
     };
   });
 }
 
 /// A host that is silent from here may well be in touch with the scheduler, who knows better.
 void Operations::answer_history(const Call& call, const std::vector<model::Run>& runs,
-                                std::int64_t limit) {
+                                bool is_cut) {
   wire::RunList out;
   bool is_any_suspect = false;
   for (const model::Run& run : runs) {
@@ -266,7 +277,7 @@ void Operations::answer_history(const Call& call, const std::vector<model::Run>&
     out.items.push_back(item_of(run));
     is_any_suspect = is_any_suspect || out.items.back().suspect.has_value();
   }
-  if (static_cast<std::int64_t>(runs.size()) == limit) out.next = runs.back().run_id;
+  if (is_cut) out.next = runs.back().run_id;
   if (!is_any_suspect || call.request().stale) return call.answer(out);
   ask_scheduler(call, [call, out](const wire::Reply* theirs) {
     if (theirs != nullptr) return call.answer_as(*theirs);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 
 namespace distcron::ctl {
 namespace {
+
+constexpr std::int64_t kPage = 1'000;  // an agent answers with no more
 
 struct Options {
   std::vector<std::string> jobs;
@@ -70,11 +73,17 @@ Outcome run(const Options& o, Context& context) {
   request.reason = o.reason_code;
   request.attempts = o.attempts;
   request.before_run_id = o.before;
-  request.limit = o.limit;
   if (o.limit < 1) return usage("--limit takes at least 1");
-  DC_TRY(wire::RunList reply, context.client.request<wire::Op::kRunHistory>(request));
-  if (o.failed_first) std::stable_partition(reply.items.begin(), reply.items.end(), is_bad);
-  return print_runs(reply, context.out);
+  wire::RunList all;
+  do {
+    request.limit = std::min(kPage, o.limit - static_cast<std::int64_t>(all.items.size()));
+    DC_TRY(wire::RunList page, context.client.request<wire::Op::kRunHistory>(request));
+    std::move(page.items.begin(), page.items.end(), std::back_inserter(all.items));
+    all.next = page.next;
+    request.before_run_id = page.next.value_or(0);
+  } while (all.next && static_cast<std::int64_t>(all.items.size()) < o.limit);
+  if (o.failed_first) std::stable_partition(all.items.begin(), all.items.end(), is_bad);
+  return print_runs(all, context.out);
 }
 
 }  // namespace

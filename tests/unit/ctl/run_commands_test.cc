@@ -221,6 +221,23 @@ TEST_SUITE("ctl") {
     CHECK(run({"logs", "backup", "--grep", "("}).exit == 2);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "history asks for as many pages as the limit takes") {
+    wire::RunList first = history_page();
+    first.next = 8122;
+    wire::RunList second;
+    second.items.emplace_back();
+    second.items.back().run_id = 7000;
+    agent.reply<wire::Op::kRunHistory>(first);
+    agent.reply<wire::Op::kRunHistory>(second);
+
+    const Ran ran = run({"history", "--limit", "5000", "-o", "name"});
+
+    CHECK(ran.exit == 0);
+    CHECK(ran.out == "8127\n8126\n8125\n8124\n8123\n8122\n7000\n");
+    CHECK(agent.request<wire::Op::kRunHistory>(0).limit == 1'000);
+    CHECK(agent.request<wire::Op::kRunHistory>(1).before_run_id == 8122);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "history lists runs that did not happen with their reason") {
     wire::RunList runs;
     runs.items.push_back(ended("ok", 0).run);
@@ -232,12 +249,13 @@ TEST_SUITE("ctl") {
     for (int i = 0; i < 3; ++i)
       agent.reply<wire::Op::kRunHistory>(runs);
 
-    CHECK(run({"history", "--failed-first", "-o", "name"}).out == "8122\n8123\n");
-    const Ran json = run({"ps", "backup", "--outcome", "ok,missed", "-o", "json"});
+    CHECK(run({"history", "--failed-first", "--limit", "2", "-o", "name"}).out == "8122\n8123\n");
+    const Ran json = run({"ps", "backup", "--outcome", "ok,missed", "--limit", "2", "-o", "json"});
     CHECK(json.out.starts_with(R"({"apiVersion":"v1","kind":"RunList","items":[)"));
     CHECK(json.out.find(R"("state":"missed","reason":"too_late")") != std::string::npos);
     CHECK(json.out.ends_with("],\"next\":\"8122\"}\n"));
-    CHECK(run({"history", "-o", "jsonl"}).out.find("apiVersion") == std::string::npos);
+    CHECK(run({"history", "-o", "jsonl", "--limit", "2"}).out.find("apiVersion") ==
+          std::string::npos);
     const auto request = agent.request<wire::Op::kRunHistory>(1);
     CHECK(request.active);
     CHECK(request.outcomes == model::TextList{"ok", "missed"});
