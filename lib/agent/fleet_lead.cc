@@ -34,6 +34,12 @@ Micros magnitude(Micros span) {
   return span < Micros(0) ? -span : span;
 }
 
+bool has_vote(const consensus::Config& config, consensus::NodeId id) {
+  return std::any_of(config.members.begin(), config.members.end(), [id](const auto& member) {
+    return member.id == id && member.kind != consensus::MemberKind::kLearner;
+  });
+}
+
 double to_ms(Micros span) {
   return static_cast<double>(span.count()) / 1'000.0;
 }
@@ -231,10 +237,7 @@ void Fleet::lead() {
 /// majority of two, and could not even drop it. So it stays, however long the others are away.
 bool Fleet::may_stop() {
   const consensus::Raft& raft = replica_->raft();
-  const auto& members = raft.config().members;
-  const bool votes = std::any_of(members.begin(), members.end(), [this](const auto& member) {
-    return member.id == facts_.self && member.kind != consensus::MemberKind::kLearner;
-  });
+  const bool votes = has_vote(raft.config(), facts_.self);
   // A drop of its own vote that is not committed yet: nobody else may have that entry.
   const bool is_dropping = !votes && raft.is_config_pending();
   if ((!votes && !is_dropping) || replica_->is_alone() || mutant("leaves-at-once")) return true;
@@ -249,12 +252,9 @@ bool Fleet::may_stop() {
 bool Fleet::is_cast_out() const {
   bool is_refused = false;
   for (const mesh::PeerState& peer : mesh_.peer_states()) {
-    const auto& members = replica_->raft().config().members;
     const model::Node* row = state_.find_node(peer.node_id);
     if (row != nullptr && !model::is_member(*row)) continue;  // it leaves as well
-    const bool votes = std::any_of(members.begin(), members.end(), [&peer](const auto& member) {
-      return member.id == peer.node_id && member.kind != consensus::MemberKind::kLearner;
-    });
+    const bool votes = has_vote(replica_->raft().config(), peer.node_id);
     if (votes && peer.is_connected) return false;
     if (votes && peer.is_refused) is_refused = true;
   }
@@ -299,13 +299,13 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
       // against it: it may have died with the one before.
       const auto heard = last_heard(node.id);
       const auto peer = peer_state(node.id);
-      const MonoTime before = peer && peer->last_heard ? *peer->last_heard : MonoTime{};
-      const MonoTime since = std::min(before == MonoTime{} ? leads_since_ : before, leads_since_);
+      const std::optional<MonoTime> before = peer ? peer->last_heard : std::nullopt;
+      const MonoTime since = std::min(before.value_or(leads_since_), leads_since_);
       const Micros silent = now.mono - heard.value_or(since);
       const Micros late = kDoubtAfter * facts_.heartbeat;
       host.is_alive = silent <= facts_.suspect_after;
       host.is_doubtful =
-          heard ? silent > std::max<Micros>(late, kDoubtMin) : now.mono - before > late;
+          heard ? silent > std::max<Micros>(late, kDoubtMin) : !before || now.mono - *before > late;
       if (!host.is_alive) host.silent_since = now.wall - silent;
     }
     out.push_back(host);

@@ -218,7 +218,7 @@ void Operations::run_history(const Call& call, const wire::HistoryRequest& reque
   filter.node = request.node;
   filter.all_attempts = request.attempts;
   filter.before_run_id = request.before_run_id;
-  filter.limit = std::clamp<std::int64_t>(request.limit, 1, 1000);
+  filter.limit = std::clamp<std::int64_t>(request.limit, 1, wire::kRunListMax);
   if (request.active) {
     filter.states = {model::RunState::kQueued, model::RunState::kDispatched,
                      model::RunState::kRunning};

@@ -14,8 +14,6 @@
 namespace distcron::ctl {
 namespace {
 
-constexpr std::int64_t kPage = 1'000;  // an agent answers with no more
-
 struct Options {
   std::vector<std::string> jobs;
   bool active = false;
@@ -76,7 +74,8 @@ Outcome run(const Options& o, Context& context) {
   if (o.limit < 1) return usage("--limit takes at least 1");
   wire::RunList all;
   do {
-    request.limit = std::min(kPage, o.limit - static_cast<std::int64_t>(all.items.size()));
+    request.limit =
+        std::min(wire::kRunListMax, o.limit - static_cast<std::int64_t>(all.items.size()));
     DC_TRY(wire::RunList page, context.client.request<wire::Op::kRunHistory>(request));
     std::move(page.items.begin(), page.items.end(), std::back_inserter(all.items));
     all.next = page.next;

@@ -146,6 +146,9 @@ DC_VISIT(RunItem, m) {
   visit(Field{"suspect", "its host is silent"}, m.suspect);
 }
 
+/// Most runs of one RunList.
+inline constexpr std::int64_t kRunListMax = 1'000;
+
 struct RunList {
   std::vector<RunItem> items;
   std::optional<std::int64_t> next;  ///< before_run_id of the next page.
