@@ -295,8 +295,12 @@ def check_rows(job, rows, starts, every_s):
     return faults
 
 
+def instant_of(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def epoch_of(text):
-    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+    return int(instant_of(text))
 
 
 def report(name, faults, **figures):
