@@ -231,6 +231,7 @@ Result<ExitCause> live(AgentOptions& options, const DaemonArguments& arguments,
                        config::Settings& settings, std::string& fatal) {
   SystemClock clock;
   SystemRandom random;
+  const auto held = hold_executor(options.layout);  // until the agent connects
   DC_TRY(const std::unique_ptr<Agent> agent, Agent::make(options, clock, random));
   Agent& running = *agent;
   running.on_ready([&running, &arguments] {
@@ -297,11 +298,9 @@ int start(const DaemonArguments& arguments, const config::LoadedSettings& loaded
   const auto keys = load_or_make_keys(layout->keys_dir, user);
   if (!keys) return complain(keys.error(), exit_of(keys.error().code));
   if (arguments.inits_keys) return kExitOk;
-  if (Status started =
-          start_executor(*layout, user, arguments.is_ephemeral ? kIdleEphemeral : kIdle);
-      !started) {
-    return complain(started.error(), kExitUnavailable);
-  }
+  // Held until live() holds one: an executor that ends meanwhile could not be started again.
+  const auto held = start_executor(*layout, user, arguments.is_ephemeral ? kIdleEphemeral : kIdle);
+  if (!held) return complain(held.error(), kExitUnavailable);
   raise_descriptor_limit();
   options.join = join_plan_of(options, *layout, user);
   KeyRing ring = *keys;

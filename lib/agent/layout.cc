@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,15 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "process/exec_client.h"
-
 namespace distcron::agent {
 
 namespace {
 
 constexpr const char* kInstalledDir = "/usr/lib/distcron";
-constexpr int kExecutorWaitMs = 10'000;
+constexpr Seconds kExecutorWait{10};
 constexpr int kExecutorPollMs = 10;
+constexpr int kGreetingWaitMs = 1'000;
 
 Status make_dir(const std::string& path, mode_t mode, const std::optional<AgentUser>& owner) {
   std::error_code error;
@@ -124,9 +124,21 @@ Status make_directories(const Layout& layout, const std::optional<AgentUser>& us
   return {};
 }
 
-Status start_executor(const Layout& layout, const std::optional<AgentUser>& user,
-                      Seconds idle_exit) {
-  if (process::ExecClient::connect(layout.exec_socket)) return {};
+Result<process::ExecClient> hold_executor(const Layout& layout) {
+  DC_TRY(process::ExecClient held, process::ExecClient::connect(layout.exec_socket));
+  pollfd greeting{held.fd(), POLLIN, 0};
+  ::poll(&greeting, 1, kGreetingWaitMs);
+  DC_TRY(const auto events, held.read_events());
+  if (events.empty()) {
+    return fail(ErrorCode::kUnavailable, "the executor at " + layout.exec_socket + " is silent");
+  }
+  return held;
+}
+
+Result<process::ExecClient> start_executor(const Layout& layout,
+                                           const std::optional<AgentUser>& user,
+                                           Seconds idle_exit) {
+  if (auto held = hold_executor(layout)) return held;
   std::vector<std::string> words{layout.programs_dir + "/distcron-exec",
                                  "--guard",
                                  "--socket",
@@ -148,8 +160,9 @@ Status start_executor(const Layout& layout, const std::optional<AgentUser>& user
     words.push_back(std::to_string(user->gid));
   }
   DC_CHECK_OK(spawn_detached(words));
-  for (int waited = 0; waited < kExecutorWaitMs; waited += kExecutorPollMs) {
-    if (process::ExecClient::connect(layout.exec_socket)) return {};
+  const auto until = std::chrono::steady_clock::now() + kExecutorWait;
+  while (std::chrono::steady_clock::now() < until) {
+    if (auto held = hold_executor(layout)) return held;
     ::poll(nullptr, 0, kExecutorPollMs);
   }
   return fail(ErrorCode::kUnavailable,

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "process/exec_client.h"
 #include "base/time.h"
 
 namespace distcron::agent {
@@ -47,9 +48,14 @@ struct AgentUser {
 
 /// Starts the guard of the executor, unless one serves this instance already. The guard is not our
 /// child afterwards: it outlives us, and ends `idle_exit` after the last agent and the last run
-/// have gone. Waits until the socket answers, at most 10 s.
-[[nodiscard]] Status start_executor(const Layout& layout, const std::optional<AgentUser>& user,
-                                    Seconds idle_exit);
+/// have gone. Waits until it answers, at most 10 s. What is returned is as of hold_executor().
+[[nodiscard]] Result<process::ExecClient> start_executor(const Layout& layout,
+                                                         const std::optional<AgentUser>& user,
+                                                         Seconds idle_exit);
+
+/// A connection that keeps the executor from ending until another one is made, however long a join
+/// or the loading of the state takes. It has answered, so it was not about to end.
+[[nodiscard]] Result<process::ExecClient> hold_executor(const Layout& layout);
 
 /// setgroups, setresgid, setresuid, each verified.
 [[nodiscard]] Status become(const AgentUser& user);

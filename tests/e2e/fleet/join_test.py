@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -45,6 +46,27 @@ class JoinTest(unittest.TestCase):
                 for pid in one_node.processes([f"{folder}/"]):
                     os.kill(pid, signal.SIGKILL)
                 shutil.rmtree(folder)
+
+    def test_a_host_that_waits_long_for_its_cluster_starts_jobs_when_it_has_joined(self):
+        idle_exit_s = 10  # of an executor without agent, as the agent starts it
+        with fleet.Fleet(1) as one:
+            one.make_token(one[1])
+            one[1].agent.send_signal(signal.SIGSTOP)
+            late = fleet.Member(one.folder, 2, one.net, token=one.token)
+            one.members[2] = late
+            late.agent = late.launch()
+            one_node.wait_until(lambda: all(late.executors()), 30, "its executor runs")
+            asked_at = time.monotonic()
+            one_node.wait_until(
+                lambda: not all(late.executors()) or time.monotonic() > asked_at + idle_exit_s + 2,
+                60, "its executor has ended, or has not though it was idle")
+            one[1].agent.send_signal(signal.SIGCONT)
+            one.wait_for_members(2)
+            one[1].ctl("add", "there", "--manual", "--on", "name=n2", "--command", "echo done")
+            run = one[1].ctl("run", "there", "-o", "name").stdout.strip()
+            one_node.wait_until(
+                lambda: one[1].items("history", "there")[0]["state"] == "ok", 30, "the job ran")
+            self.assertIn("done", one[1].ctl("logs", run).stdout)
 
     def check_join(self, one, folder):
         folder.chmod(0o755)
