@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 #include "base/result.h"
-#include "process/exec_client.h"
 #include "base/time.h"
+#include "process/exec_client.h"
 
 namespace distcron::agent {
 

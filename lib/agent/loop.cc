@@ -122,7 +122,11 @@ void Agent::turn() {
   host_->on_timer(now_);
   operations_->on_timer(now_);
   if (crontabs_) crontabs_->on_timer(now_);
-  if (schedules()) scheduler_->turn(now_, clock_guard_.is_trusted());
+  if (schedules()) {
+    scheduler_->turn(now_, clock_guard_.is_trusted());
+  } else {
+    scheduler_->stand_by();
+  }
   const bool holds = !identity_.is_forced;
   log_->hold_changes(holds && (!schedules() || scheduler_->is_behind()),
                      holds && scheduler_->awaits_local_runs());
@@ -181,6 +185,7 @@ void Agent::arm_timer() {
   sooner(local_->next_timer());
   sooner(operations_->next_timer());
   if (schedules()) sooner(scheduler_->next_timer(now_));
+  if (!schedules() && scheduler_->has_standby_work()) sooner(now_.mono);
   if (joining_) sooner(joining_->next_timer());
   sooner(log_->next_timer());
   sooner(fleet_->next_timer());

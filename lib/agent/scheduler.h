@@ -34,6 +34,12 @@ class Scheduler {
   void turn(const Now& now, bool clock_trusted);
   [[nodiscard]] std::optional<MonoTime> next_timer(const Now& now) const;
 
+  /// In place of turn() while another host schedules: then a takeover has little left to do.
+  void stand_by() { is_standby_ready_ = state_.refresh_timers(); }
+
+  /// stand_by() wants to go on at once.
+  [[nodiscard]] bool has_standby_work() const { return !is_standby_ready_; }
+
   /// Slots may be due that this term has not decided about yet. An edit that came before the
   /// decision would take them away without a trace.
   [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term(); }
@@ -51,6 +57,7 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
+  bool is_standby_ready_ = true;
   bool awaits_local_ = false;          ///< Of a host that was alone.
   std::int64_t awaits_local_in_ = -1;  ///< Term.
   std::optional<MonoTime> awaits_local_since_;

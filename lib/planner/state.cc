@@ -96,6 +96,10 @@ Plan State::due(const Situation& situation) {
   return Turn(*impl_, situation).run();
 }
 
+bool State::refresh_timers() {
+  return impl_->refresh_timers(kLookAhead);
+}
+
 namespace {
 
 /// Names, uids and run ids that a command may touch.

@@ -73,10 +73,15 @@ struct Place {
   const model::Run* live = nullptr;  ///< Null: it has ended. Lives until the next apply.
 };
 
+/// Slots are claimed so long before they are due.
+inline constexpr Micros kLookAhead{2'000'000};
+/// Jobs whose timers are set in one turn; more wait for the next, so that a turn stays short.
+inline constexpr std::size_t kTimersOfTurnMax = 10'000;
+
 /// Facts of the moment that the planner may use; gathered by the agent.
 struct Situation {
   WallTime now{};
-  Micros look_ahead{2'000'000};
+  Micros look_ahead = kLookAhead;
   std::int64_t term = 0;
   std::int64_t capacity = 4096;  ///< Most live runs of a host that `nodes` does not name.
   bool clock_trusted = true;     ///< false: nothing starts, no cursor moves.
@@ -148,6 +153,10 @@ class State {
   /// What is to be decided now. At most one returned Decide may be on its way: call again only
   /// after it was applied or failed.
   [[nodiscard]] Plan due(const Situation& situation);
+  /// For a host that does not schedule: looks when jobs that changed are due, at most
+  /// kTimersOfTurnMax of them. Then due() has little to do when the host takes over. False: some
+  /// are left.
+  [[nodiscard]] bool refresh_timers();
   /// A living host has still to say what it started alone of a job: an edit of that before would
   /// take slots away without a trace.
   [[nodiscard]] bool awaits_local_runs(const Situation& situation) const;

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/suggest.h"
+#include "planner/slots.h"
 
 namespace distcron::planner {
 
@@ -207,6 +209,37 @@ void StateData::mark_dirty(JobEntry& entry) {
   if (entry.is_dirty) return;
   entry.is_dirty = true;
   dirty_jobs.push_back(entry.job.uid);
+}
+
+void StateData::set_timer(JobEntry& entry, WallTime at) {
+  ++entry.stamp;
+  if (at != kNever) job_timers.push({at, entry.job.uid, entry.stamp});
+}
+
+WallTime StateData::first_look(const Job& job, Micros look_ahead) const {
+  if (!job.spec->enabled) return job.disabled_until.value_or(kNever);
+  if (job.schedules.empty()) return kNever;
+  const cron::Zone* zone = find_zone(job.spec->tz);
+  if (zone == nullptr) return kNever;
+  const std::optional<WallTime> slot = next_slot_of(job, job.cursor, *zone);
+  return slot ? *slot - look_ahead : kNever;
+}
+
+bool StateData::refresh_timers(Micros look_ahead) {
+  for (std::size_t count = 0; count < kTimersOfTurnMax && !dirty_jobs.empty(); ++count) {
+    JobEntry* entry = job(dirty_jobs.front());
+    dirty_jobs.pop_front();
+    if (entry == nullptr || !entry->is_dirty) continue;
+    entry->is_dirty = false;
+    set_timer(*entry, first_look(entry->job, look_ahead));
+  }
+  if (job_timers.size() > 2 * jobs.size() + 1024) {
+    job_timers.compact([this](const JobTimer& timer) {
+      const JobEntry* entry = std::as_const(*this).job(timer.job_uid);
+      return entry == nullptr || entry->stamp != timer.stamp;
+    });
+  }
+  return dirty_jobs.empty();
 }
 
 void StateData::wake_queued(std::uint64_t job_uid) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -114,7 +115,7 @@ struct StateData {
   // Derived.
   std::optional<WallTime> decided_at;  ///< Of the latest Decide.
   JobTimers job_timers;
-  std::vector<std::uint64_t> dirty_jobs;
+  std::deque<std::uint64_t> dirty_jobs;                    ///< Longest waiting first.
   std::set<std::pair<WallTime, std::int64_t>> run_timers;  ///< Queued runs to be looked at.
   std::set<LineKey> line;                                  ///< Queued runs that lack capacity only.
   std::set<std::int64_t> hostless;  ///< Queued runs for which there is no host.
@@ -163,10 +164,14 @@ struct StateData {
   void wake_first_queued(std::uint64_t job_uid);
 
   // Planning only.
+  /// Timers of jobs that changed, at most kTimersOfTurnMax. False: some are left.
+  [[nodiscard]] bool refresh_timers(Micros look_ahead);
+  void set_timer(JobEntry& entry, WallTime at);
   void set_look_at(LiveRun& live, WallTime at);
   void leave_line(LiveRun& live);
 
  private:
+  [[nodiscard]] WallTime first_look(const Job& job, Micros look_ahead) const;
   void count(LiveRun& live);
   void uncount(LiveRun& live);
 };

@@ -46,7 +46,7 @@ Plan Turn::run() {
   out_.term = now_.term;
   look_at_hosts();
   collect_losses();
-  refresh_timers();
+  is_cut_ = !state_.refresh_timers(now_.look_ahead);
   collect_jobs();
   collect_runs();
   decide_all();
@@ -57,12 +57,12 @@ Plan Turn::run() {
   }
   std::sort(out_.cursors.begin(), out_.cursors.end(),
             [](const auto& a, const auto& b) { return a.job_uid < b.job_uid; });
+  plan.is_cut = is_cut_;
   if (out_.decisions.empty() && out_.enable_again.empty()) {
-    plan.wake_at = wake_at();
+    plan.wake_at = is_cut_ ? now_.now : wake_at();
     return plan;
   }
   plan.decide = std::move(out_);
-  plan.is_cut = is_cut_;
   plan.wake_at = now_.now + kLookAgain;
   return plan;
 }

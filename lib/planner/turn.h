@@ -63,9 +63,6 @@ class Turn {
   };
 
   // turn_jobs.cc: schedules
-  void refresh_timers();
-  void set_timer(JobEntry& entry, WallTime at);
-  [[nodiscard]] WallTime first_look(const JobEntry& entry) const;
   void collect_jobs();
   void collect_job(JobEntry& entry, JobUse& use);
   void collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use);
@@ -137,7 +134,7 @@ class Turn {
   std::vector<Candidate> candidates_;
   std::unordered_map<std::uint64_t, JobUse> uses_;
   std::int64_t slots_looked_at_ = 0;
-  bool is_cut_ = false;                    ///< Due slots are left for the next turn.
+  bool is_cut_ = false;                    ///< Due slots may be left for the next turn.
   std::unordered_set<std::int64_t> gone_;  ///< Live runs that this turn ends.
 };
 

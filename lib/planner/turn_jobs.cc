@@ -16,37 +16,6 @@ const cron::Zone* Turn::zone_of(const Job& job) const {
   return state_.find_zone(job.spec->tz);
 }
 
-void Turn::set_timer(JobEntry& entry, WallTime at) {
-  ++entry.stamp;
-  if (at != kNever) state_.job_timers.push({at, entry.job.uid, entry.stamp});
-}
-
-WallTime Turn::first_look(const JobEntry& entry) const {
-  const Job& job = entry.job;
-  if (!job.spec->enabled) return job.disabled_until.value_or(kNever);
-  if (job.schedules.empty()) return kNever;
-  const cron::Zone* zone = zone_of(job);
-  if (zone == nullptr) return kNever;
-  const std::optional<WallTime> slot = next_slot_of(job, job.cursor, *zone);
-  return slot ? *slot - now_.look_ahead : kNever;
-}
-
-void Turn::refresh_timers() {
-  for (const std::uint64_t uid : state_.dirty_jobs) {
-    JobEntry* entry = state_.job(uid);
-    if (entry == nullptr || !entry->is_dirty) continue;
-    entry->is_dirty = false;
-    set_timer(*entry, first_look(*entry));
-  }
-  state_.dirty_jobs.clear();
-  if (state_.job_timers.size() > 2 * state_.jobs.size() + 1024) {
-    state_.job_timers.compact([this](const JobTimer& timer) {
-      const JobEntry* entry = std::as_const(state_).job(timer.job_uid);
-      return entry == nullptr || entry->stamp != timer.stamp;
-    });
-  }
-}
-
 void Turn::collect_jobs() {
   while (!state_.job_timers.is_empty() && state_.job_timers.top().at <= now_.now) {
     const JobTimer timer = state_.job_timers.pop();
@@ -213,7 +182,7 @@ void Turn::collect_ahead(const Job& job, const cron::Zone& zone, std::optional<W
 void Turn::set_timers_again() {
   for (auto& [uid, use] : uses_) {
     if (!use.look_at) continue;
-    if (JobEntry* entry = state_.job(uid)) set_timer(*entry, *use.look_at);
+    if (JobEntry* entry = state_.job(uid)) state_.set_timer(*entry, *use.look_at);
   }
 }
 

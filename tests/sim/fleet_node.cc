@@ -346,7 +346,11 @@ void FleetNode::step() {
   const bool is_cast_out = !a.log->raft().has_quorum() && a.fleet->is_cast_out();
   a.local->turn(a.now, a.guard.is_trusted(), is_cast_out);
   a.host->on_timer(a.now);
-  if (a.schedules()) a.scheduler->turn(a.now, a.guard.is_trusted());
+  if (a.schedules()) {
+    a.scheduler->turn(a.now, a.guard.is_trusted());
+  } else {
+    a.scheduler->stand_by();
+  }
   a.log->hold_changes(!a.schedules() || a.scheduler->is_behind(), a.scheduler->awaits_local_runs());
   a.host->propose_reports(a.now);
   a.log->flush();
@@ -403,6 +407,7 @@ void FleetNode::arm() {
   sooner(a.host->next_timer());
   sooner(a.local->next_timer());
   if (a.schedules()) sooner(a.scheduler->next_timer(a.now));
+  if (!a.schedules() && a.scheduler->has_standby_work()) sooner(a.now.mono);
   sooner(a.log->next_timer());
   sooner(a.fleet->next_timer());
   FleetTime span = kIdleMax;

@@ -57,6 +57,44 @@ TEST_SUITE("planner") {
     CHECK(world.turn().empty());
   }
 
+  TEST_CASE("more changed jobs than one turn looks at go on in the next, and none is forgotten") {
+    constexpr std::size_t kMore = 50;
+    World world;
+    world.situation.capacity = 100'000;
+    for (std::size_t i = 0; i < kTimersOfTurnMax + kMore; ++i) {
+      world.put(World::spec("job-" + std::to_string(i), "*/5 * * * *"));
+    }
+    SUBCASE("nothing is due: it looks again at once") {
+      const Plan first = world.state.due(world.situation);
+      CHECK_FALSE(first.decide);
+      CHECK(first.is_cut);
+      CHECK(first.wake_at == world.situation.now);
+      const Plan second = world.state.due(world.situation);
+      CHECK_FALSE(second.is_cut);
+      CHECK(second.wake_at == kT0 + 298s);
+    }
+    SUBCASE("all are due") {
+      world.sleep(300s);
+      const Plan first = world.state.due(world.situation);
+      REQUIRE(first.decide);
+      CHECK(first.is_cut);
+      CHECK(first.decide->decisions.size() == kTimersOfTurnMax);
+      world.apply(*first.decide);  // these jobs have changed now, too, and come last
+      const Plan second = world.state.due(world.situation);
+      REQUIRE(second.decide);
+      CHECK(second.decide->decisions.size() == kMore);
+    }
+    SUBCASE("a host that stood by has looked at them all when it takes over") {
+      CHECK_FALSE(world.state.refresh_timers());
+      CHECK(world.state.refresh_timers());
+      world.sleep(300s);
+      const Plan plan = world.state.due(world.situation);
+      REQUIRE(plan.decide);
+      CHECK_FALSE(plan.is_cut);
+      CHECK(plan.decide->decisions.size() == kTimersOfTurnMax + kMore);
+    }
+  }
+
   TEST_CASE("a decision that comes twice claims once") {
     World world;
     world.put(World::spec("a", "*/5 * * * *"));
