@@ -5,7 +5,9 @@
 //
 // others: 0 healed too, 1 down, 2 cut off, 3 heard but deaf, 4 hearing but mute, 5 mixed.
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "sim/world.h"
 
@@ -69,6 +71,19 @@ bool World::can_progress(std::uint64_t healed) const {
     if (behind * 2 > counted) return true;
   }
   return false;
+}
+
+/// Last indices of the shortest and of the longest log among the members of these hosts.
+std::pair<Index, Index> World::log_span(std::uint64_t hosts) const {
+  std::optional<Index> shortest;
+  Index longest = 0;
+  for (std::int64_t id = 1; id <= last_id_; ++id) {
+    if (!has(hosts, id) || find_member(oracle_.committed_config(), id) == nullptr) continue;
+    const Index last = node(id).disk().raft_db().last_index();
+    shortest = std::min(shortest.value_or(last), last);
+    longest = std::max(longest, last);
+  }
+  return {shortest.value_or(0), longest};
 }
 
 /// Members in a random order, until they can make progress. 0: not even all of them can.
@@ -169,10 +184,16 @@ void World::run_liveness() {
   heal(healed);
   clients_->count_fresh_from(now_);
   const SimTime timeout = options().election_us * 2;
-  const SimTime end = now_ + timeout * kTimeoutsToConverge;
+  SimTime end = now_ + timeout * kTimeoutsToConverge;
+  // On a slow way it takes long until the others have what one log held: that is progress, too.
+  const auto [shortest, longest] = log_span(healed);
+  Index reached = shortest;
   while (!oracle_.violation() && !has_converged(healed)) {
     if (now_ >= end) return describe_stuck(healed);
     run_until(now_ + timeout / 2);
+    const Index all_have = log_span(healed).first;
+    if (all_have > reached && reached < longest) end = now_ + timeout * kTimeoutsToConverge;
+    reached = std::max(reached, all_have);
   }
   if (oracle_.violation()) return;
   // Nothing changes any more: neither may the leader.

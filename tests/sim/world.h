@@ -130,6 +130,7 @@ class World {
   void run_liveness();
   [[nodiscard]] bool can_progress(std::uint64_t healed) const;
   [[nodiscard]] std::uint64_t choose_majority();
+  [[nodiscard]] std::pair<consensus::Index, consensus::Index> log_span(std::uint64_t hosts) const;
   void heal(std::uint64_t healed);
   void break_others(std::uint64_t healed);
   [[nodiscard]] bool has_converged(std::uint64_t healed);
