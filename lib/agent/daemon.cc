@@ -226,12 +226,13 @@ void reload(Agent& agent, const DaemonArguments& arguments, config::Settings& se
   settings.mail = fresh.settings.mail;
 }
 
-/// One life of the agent, under one identity. kRestart: make it anew.
+/// One life of the agent, under one identity. kRestart: make it anew. `held` keeps the executor
+/// until the agent has connected to it, and from its end to the next life.
 Result<ExitCause> live(AgentOptions& options, const DaemonArguments& arguments,
-                       config::Settings& settings, std::string& fatal) {
+                       config::Settings& settings, std::string& fatal,
+                       Result<process::ExecClient>& held) {
   SystemClock clock;
   SystemRandom random;
-  const auto held = hold_executor(options.layout);  // until the agent connects
   DC_TRY(const std::unique_ptr<Agent> agent, Agent::make(options, clock, random));
   Agent& running = *agent;
   running.on_ready([&running, &arguments] {
@@ -245,16 +246,17 @@ Result<ExitCause> live(AgentOptions& options, const DaemonArguments& arguments,
     reload(running, arguments, settings, options);
   });
   auto cause = running.run();
+  if (cause && *cause == ExitCause::kRestart) held = hold_executor(options.layout);
   fatal = running.fatal();
   return cause;
 }
 
-int serve(const AgentOptions& options, const DaemonArguments& arguments,
-          config::Settings settings) {
+int serve(const AgentOptions& options, const DaemonArguments& arguments, config::Settings settings,
+          Result<process::ExecClient> held) {
   AgentOptions current = options;
   while (true) {
     std::string fatal;
-    const auto cause = live(current, arguments, settings, fatal);
+    const auto cause = live(current, arguments, settings, fatal, held);
     if (!cause) {
       const ErrorCode code = cause.error().code;
       const bool locked = cause.error().message.find("another agent") != std::string::npos;
@@ -298,8 +300,8 @@ int start(const DaemonArguments& arguments, const config::LoadedSettings& loaded
   const auto keys = load_or_make_keys(layout->keys_dir, user);
   if (!keys) return complain(keys.error(), exit_of(keys.error().code));
   if (arguments.inits_keys) return kExitOk;
-  // Held until live() holds one: an executor that ends meanwhile could not be started again.
-  const auto held = start_executor(*layout, user, arguments.is_ephemeral ? kIdleEphemeral : kIdle);
+  // An executor that ended while the host joins or loads could not be started again.
+  auto held = start_executor(*layout, user, arguments.is_ephemeral ? kIdleEphemeral : kIdle);
   if (!held) return complain(held.error(), kExitUnavailable);
   raise_descriptor_limit();
   options.join = join_plan_of(options, *layout, user);
@@ -315,7 +317,7 @@ int start(const DaemonArguments& arguments, const config::LoadedSettings& loaded
   }
   options.layout = *layout;
   options.keys = ring;
-  return serve(options, arguments, settings);
+  return serve(options, arguments, settings, std::move(held));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,11 +129,11 @@ Result<process::ExecClient> hold_executor(const Layout& layout) {
   DC_TRY(process::ExecClient held, process::ExecClient::connect(layout.exec_socket));
   pollfd greeting{held.fd(), POLLIN, 0};
   ::poll(&greeting, 1, kGreetingWaitMs);
-  DC_TRY(const auto events, held.read_events());
-  if (events.empty()) {
-    return fail(ErrorCode::kUnavailable, "the executor at " + layout.exec_socket + " is silent");
-  }
-  return held;
+  char byte = 0;
+  const ssize_t got = ::recv(held.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0 || (got < 0 && errno == EAGAIN)) return held;  // it greets, or is slow
+  return fail(ErrorCode::kUnavailable,
+              "the executor at " + layout.exec_socket + " takes no connection of this agent");
 }
 
 Result<process::ExecClient> start_executor(const Layout& layout,
@@ -161,12 +162,15 @@ Result<process::ExecClient> start_executor(const Layout& layout,
   }
   DC_CHECK_OK(spawn_detached(words));
   const auto until = std::chrono::steady_clock::now() + kExecutorWait;
-  while (std::chrono::steady_clock::now() < until) {
-    if (auto held = hold_executor(layout)) return held;
+  while (true) {
+    auto held = hold_executor(layout);
+    if (held) return held;
+    if (std::chrono::steady_clock::now() >= until) {
+      return fail(ErrorCode::kUnavailable, "cannot reach the executor at " + layout.exec_socket +
+                                               " within 10 s: " + held.error().message);
+    }
     ::poll(nullptr, 0, kExecutorPollMs);
   }
-  return fail(ErrorCode::kUnavailable,
-              "cannot reach the executor at " + layout.exec_socket + " within 10 s");
 }
 
 Status become(const AgentUser& user) {

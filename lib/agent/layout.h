@@ -54,7 +54,7 @@ struct AgentUser {
                                                          Seconds idle_exit);
 
 /// A connection that keeps the executor from ending until another one is made, however long a join
-/// or the loading of the state takes. It has answered, so it was not about to end.
+/// or the loading of the state takes. kUnavailable: there is none, or it is about to end.
 [[nodiscard]] Result<process::ExecClient> hold_executor(const Layout& layout);
 
 /// setgroups, setresgid, setresuid, each verified.

@@ -42,6 +42,7 @@ void Scheduler::turn(const Now& now, bool clock_trusted) {
   await_local_runs(situation, now);
   planner::Plan plan = state_.due(situation);
   wake_at_ = plan.wake_at;
+  is_midway_ = plan.is_cut && !plan.decide;
   if (!plan.is_cut) caught_up_in_ = situation.term;
   if (!plan.decide) return;
   under_way_ = true;

@@ -42,7 +42,7 @@ class Scheduler {
 
   /// Slots may be due that this term has not decided about yet. An edit that came before the
   /// decision would take them away without a trace.
-  [[nodiscard]] bool is_behind() const { return caught_up_in_ != log_.term(); }
+  [[nodiscard]] bool is_behind() const { return is_midway_ || caught_up_in_ != log_.term(); }
 
   /// The same of slots that a host has decided alone, and has still to tell of.
   [[nodiscard]] bool awaits_local_runs() const { return awaits_local_; }
@@ -57,6 +57,7 @@ class Scheduler {
   bool look_ = true;
   bool under_way_ = false;
   bool was_trusted_ = true;
+  bool is_midway_ = false;  ///< Jobs are left that it has still to look at, and no decision is out.
   bool is_standby_ready_ = true;
   bool awaits_local_ = false;          ///< Of a host that was alone.
   std::int64_t awaits_local_in_ = -1;  ///< Term.

@@ -233,12 +233,16 @@ bool StateData::refresh_timers(Micros look_ahead) {
     entry->is_dirty = false;
     set_timer(*entry, first_look(entry->job, look_ahead));
   }
-  if (job_timers.size() > 2 * jobs.size() + 1024) {
-    job_timers.compact([this](const JobTimer& timer) {
-      const JobEntry* entry = std::as_const(*this).job(timer.job_uid);
-      return entry == nullptr || entry->stamp != timer.stamp;
-    });
+  const auto is_stale = [this](const JobTimer& timer) {
+    const JobEntry* entry = std::as_const(*this).job(timer.job_uid);
+    return entry == nullptr || entry->stamp != timer.stamp;
+  };
+  // Where nobody takes timers that have come, those that were replaced would gather at the top.
+  for (std::size_t count = 0; count < 2 * kTimersOfTurnMax && !job_timers.is_empty(); ++count) {
+    if (!is_stale(job_timers.top())) break;
+    job_timers.pop();
   }
+  if (job_timers.size() > 2 * jobs.size() + 1024) job_timers.compact(is_stale);
   return dirty_jobs.empty();
 }
 

@@ -2,6 +2,7 @@
 """A job that is due each second and tells a witness file that it started: what a fleet's history
 says of it is compared with what it did. Also: have all members the same state?"""
 
+import collections
 import pathlib
 import time
 
@@ -48,18 +49,22 @@ class Ticks:
             lambda: all(item["state"] in one_node.FINAL for item in some.history(self.name)), 90,
             f"all runs of {self.name} end")
 
+    def rows(self, some):
+        """The history by slot."""
+        rows = collections.defaultdict(list)
+        for item in some.history(self.name):
+            rows[one_node.epoch_of(item["scheduled_at"])].append(item)
+        return rows
+
     def faults(self, some, states=("ok",)):
         """What is wrong: a slot that started twice, has no row, or a row that is not true."""
-        # The job may go on: what has ended in the history first, has started in the witness then.
-        rows = {}
-        for item in some.history(self.name):
-            rows.setdefault(one_node.epoch_of(item["scheduled_at"]), []).append(item)
-        count = {}
-        for slot, _ in self.starts():
-            if slot <= max(rows):
-                count[slot] = count.get(slot, 0) + 1
+        # The job may go on: what has ended in `rows` has started in `count`, what has started there
+        # has a row in `later`.
+        rows = self.rows(some)
+        count = collections.Counter(slot for slot, _ in self.starts())
+        later = self.rows(some)
         faults = [f"slot {slot} started {n} times" for slot, n in count.items() if n > 1]
-        faults += [f"slot {slot} started and has no row" for slot in count if slot not in rows]
+        faults += [f"slot {slot} started and has no row" for slot in count if slot not in later]
         for slot in range(min(rows), max(rows) + 1):
             found = rows.get(slot, [])
             if len(found) != 1:

@@ -56,10 +56,12 @@ class JoinTest(unittest.TestCase):
             one.members[2] = late
             late.agent = late.launch()
             one_node.wait_until(lambda: all(late.executors()), 30, "its executor runs")
+            before = late.executors()
             asked_at = time.monotonic()
             one_node.wait_until(
                 lambda: not all(late.executors()) or time.monotonic() > asked_at + idle_exit_s + 2,
                 60, "its executor has ended, or has not though it was idle")
+            self.assertEqual(late.executors(), before)
             one[1].agent.send_signal(signal.SIGCONT)
             one.wait_for_members(2)
             one[1].ctl("add", "there", "--manual", "--on", "name=n2", "--command", "echo done")
