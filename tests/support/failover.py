@@ -15,6 +15,7 @@ import time
 
 import fleet
 import one_node
+import run_checker
 
 ELECTION_S = 1
 LOOK_AHEAD_S = 2
@@ -48,7 +49,7 @@ def claimed_before(member, job, at):
     """The newest slots of the job that the scheduler had claimed at that time."""
     items = member.items("history", job, "--limit", 20)
     return {one_node.epoch_of(item["scheduled_at"]) for item in items
-            if "dispatched_at" in item and one_node.instant_of(item["dispatched_at"]) < at}
+            if "dispatched_at" in item and run_checker.epoch_of(item["dispatched_at"]) < at}
 
 
 def one_kill(three, witness):

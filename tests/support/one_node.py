@@ -2,7 +2,6 @@
 """One agent with its own folder and a witness that its jobs write: shared by tests/e2e and long."""
 
 import collections
-import datetime
 import getpass
 import json
 import os
@@ -295,12 +294,8 @@ def check_rows(job, rows, starts, every_s):
     return faults
 
 
-def instant_of(text):
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
 def epoch_of(text):
-    return int(instant_of(text))
+    return int(run_checker.epoch_of(text))
 
 
 def report(name, faults, **figures):
