@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <utility>
 
 #include "base/suggest.h"
 #include "planner/slots.h"
@@ -225,6 +224,11 @@ WallTime StateData::first_look(const Job& job, Micros look_ahead) const {
   return slot ? *slot - look_ahead : kNever;
 }
 
+bool StateData::is_stale(const JobTimer& timer) const {
+  const JobEntry* const entry = job(timer.job_uid);
+  return entry == nullptr || entry->stamp != timer.stamp;
+}
+
 bool StateData::refresh_timers(Micros look_ahead) {
   for (std::size_t count = 0; count < kTimersOfTurnMax && !dirty_jobs.empty(); ++count) {
     JobEntry* entry = job(dirty_jobs.front());
@@ -233,16 +237,14 @@ bool StateData::refresh_timers(Micros look_ahead) {
     entry->is_dirty = false;
     set_timer(*entry, first_look(entry->job, look_ahead));
   }
-  const auto is_stale = [this](const JobTimer& timer) {
-    const JobEntry* entry = std::as_const(*this).job(timer.job_uid);
-    return entry == nullptr || entry->stamp != timer.stamp;
-  };
   // Where nobody takes timers that have come, those that were replaced would gather at the top.
   for (std::size_t count = 0; count < 2 * kTimersOfTurnMax && !job_timers.is_empty(); ++count) {
     if (!is_stale(job_timers.top())) break;
     job_timers.pop();
   }
-  if (job_timers.size() > 2 * jobs.size() + 1024) job_timers.compact(is_stale);
+  if (job_timers.size() > 2 * jobs.size() + 1024) {
+    job_timers.compact([this](const JobTimer& timer) { return is_stale(timer); });
+  }
   return dirty_jobs.empty();
 }
 

@@ -167,6 +167,8 @@ struct StateData {
   /// Timers of jobs that changed, at most kTimersOfTurnMax. False: some are left.
   [[nodiscard]] bool refresh_timers(Micros look_ahead);
   void set_timer(JobEntry& entry, WallTime at);
+  /// Another one was set since, or the job is gone.
+  [[nodiscard]] bool is_stale(const JobTimer& timer) const;
   void set_look_at(LiveRun& live, WallTime at);
   void leave_line(LiveRun& live);
 

@@ -19,8 +19,7 @@ const cron::Zone* Turn::zone_of(const Job& job) const {
 void Turn::collect_jobs() {
   while (!state_.job_timers.is_empty() && state_.job_timers.top().at <= now_.now) {
     const JobTimer timer = state_.job_timers.pop();
-    JobEntry* entry = state_.job(timer.job_uid);
-    if (entry == nullptr || entry->stamp != timer.stamp) continue;
+    if (state_.is_stale(timer)) continue;
     const bool is_full = out_.decisions.size() + candidates_.size() >= kDecisionsMax;
     if (is_full || slots_looked_at_ >= kSlotsOfTurnMax) {
       state_.job_timers.push(timer);
@@ -29,7 +28,7 @@ void Turn::collect_jobs() {
     }
     JobUse& use = uses_[timer.job_uid];
     use.look_at = kNever;
-    collect_job(*entry, use);
+    collect_job(*state_.job(timer.job_uid), use);
   }
 }
 
@@ -187,9 +186,7 @@ void Turn::set_timers_again() {
 }
 
 std::optional<WallTime> Turn::wake_at() {
-  while (!state_.job_timers.is_empty()) {
-    const JobEntry* entry = state_.job(state_.job_timers.top().job_uid);
-    if (entry != nullptr && entry->stamp == state_.job_timers.top().stamp) break;
+  while (!state_.job_timers.is_empty() && state_.is_stale(state_.job_timers.top())) {
     state_.job_timers.pop();
   }
   std::optional<WallTime> least;
