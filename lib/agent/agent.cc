@@ -342,6 +342,7 @@ wire::HostState Agent::own_state() const {
   out.clock_ok = clock_guard_.is_trusted();
   out.applied = log_->last_applied();
   out.local_runs = local_->unsaid();
+  out.can_start = host_->can_start(now_);
   host_->add_permit(out, now_);
   return out;
 }
@@ -388,8 +389,8 @@ Result<std::string> Agent::login(std::uint32_t uid, const std::string& public_ke
 model::TextList Agent::warnings() const {
   model::TextList out = options_.warnings;
   if (!clock_guard_.is_trusted()) out.push_back(clock_guard_.why());
-  for (const std::string& warning : fleet_->clock_warnings())
-    out.push_back(warning);
+  for (const model::TextList& warnings : {fleet_->clock_warnings(), fleet_->executor_warnings()})
+    out.insert(out.end(), warnings.begin(), warnings.end());
   if (!log_->health()) {
     out.push_back("changes cannot be stored: " + log_->health().error().message);
   }

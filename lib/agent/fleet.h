@@ -103,7 +103,7 @@ class Fleet final : public Link {
   /// How many runs this agent may have alive.
   void set_capacity(std::int64_t capacity) { facts_.capacity = capacity; }
 
-  /// True once after a host became alive or silent, or its clock or capacity changed.
+  /// True once after a host became alive or silent, or its executor, clock or capacity changed.
   [[nodiscard]] bool take_hosts_changed() { return std::exchange(hosts_changed_, false); }
 
   /// Fills in what is measured of the member `item.id`: state, role, lag, clock, round trip.
@@ -112,6 +112,8 @@ class Fleet final : public Link {
 
   /// Members whose wall clocks are far from the scheduler's, a sentence each.
   [[nodiscard]] model::TextList clock_warnings() const;
+  /// Other members that are alive and say that they can start nothing. Only where the scheduler is.
+  [[nodiscard]] model::TextList executor_warnings() const;
 
   /// Reachable from this agent, as the mesh sees it.
   [[nodiscard]] bool is_reachable(consensus::NodeId id) const;

@@ -120,7 +120,7 @@ void Fleet::watch_hosts() {
                  [](const planner::HostSituation& a, const planner::HostSituation& b) {
                    return a.node_id == b.node_id && a.is_alive == b.is_alive &&
                           a.is_clock_ok == b.is_clock_ok && a.capacity == b.capacity &&
-                          a.has_local_runs == b.has_local_runs;
+                          a.has_local_runs == b.has_local_runs && a.can_start == b.can_start;
                  });
   if (same) return;
   last_situations_ = std::move(now);
@@ -290,6 +290,7 @@ std::vector<planner::HostSituation> Fleet::situations(const Now& now) const {
       const wire::HostState& said = seen->second.said;
       host.capacity = said.capacity;
       host.start_rate = said.start_rate;
+      host.can_start = said.can_start;
       host.permit = permit_of(seen->second, now);
     }
     host.has_local_runs = may_have_local_runs(node.id, host, now);
@@ -327,6 +328,18 @@ model::TextList Fleet::clock_warnings() const {
                   std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s " +
                   (is_ahead ? "ahead of" : "behind") +
                   " the scheduler's; its runs start by the scheduler's clock");
+  }
+  return out;
+}
+
+model::TextList Fleet::executor_warnings() const {
+  model::TextList out;
+  if (!leads_) return out;
+  for (const planner::HostSituation& host : last_situations_) {
+    if (host.node_id == facts_.self || !host.is_alive || host.can_start) continue;
+    const model::Node* node = state_.find_node(host.node_id);
+    if (node != nullptr)
+      out.push_back("host " + node->name + " has no executor: no job starts there");
   }
   return out;
 }

@@ -16,6 +16,8 @@ namespace {
 constexpr Seconds kWallWaitMax{1};    // wait for the wall clock to reach the slot
 constexpr Seconds kWallWaitSlack{2};  // ... and so long after that wait it may still start
 constexpr Millis kConnectPause{50};
+constexpr Seconds kExecutorPause{2};  // its guard starts it again within a second
+constexpr Seconds kRefusalPause{1};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
 
@@ -118,6 +120,7 @@ std::optional<MonoTime> Host::next_timer() const {
   if (has_executor() && !timers_.empty()) {
     if (!next || timers_.begin()->first < *next) next = timers_.begin()->first;
   }
+  if (!has_executor() && !timers_.empty() && (!next || next_refusal_ < *next)) next = next_refusal_;
   if (!exec_ && (!next || next_connect_ < *next)) next = next_connect_;
   return next;
 }
@@ -141,8 +144,24 @@ void Host::on_timer(const Now& now) {
     for (model::HostReport& again : std::exchange(retry_reports_, {}))
       report(std::move(again));
   }
-  const bool is_hasty = exec_ && mutant("duplicate-is-refusal");
-  if (!has_executor() && !is_hasty) return;
+  if (has_executor()) {
+    executor_lost_at_.reset();
+  } else if (!executor_lost_at_) {
+    executor_lost_at_ = now.mono;
+  }
+  if (has_executor() || (exec_ && mutant("duplicate-is-refusal"))) {
+    start_due(now);
+  } else if (now.mono >= next_refusal_) {
+    next_refusal_ = now.mono + kRefusalPause;
+    refuse_overdue(now);
+  }
+}
+
+bool Host::can_start(const Now& now) const {
+  return !executor_lost_at_ || now.mono - *executor_lost_at_ < kExecutorPause;
+}
+
+void Host::start_due(const Now& now) {
   while (!timers_.empty() && timers_.begin()->first <= now.mono) {
     const process::RunKey key = timers_.begin()->second;
     timers_.erase(timers_.begin());
@@ -155,6 +174,32 @@ void Host::on_timer(const Now& now) {
   }
 }
 
+/// What nobody can start here may still start in time elsewhere.
+void Host::refuse_overdue(const Now& now) {
+  for (auto timer = timers_.begin(); timer != timers_.end() && timer->first <= now.mono;) {
+    const process::RunKey key = timer->second;
+    const auto found = tasks_.find(key);
+    const bool is_armed = found != tasks_.end() && found->second.phase == Phase::kArmed;
+    if (is_armed) stretch(found->second.start);
+    if (is_armed && now.mono <= found->second.start.by) {
+      ++timer;
+      continue;
+    }
+    timer = timers_.erase(timer);
+    if (!is_armed || !is_claimed(key)) continue;
+    found->second.phase = Phase::kRevoking;
+    tombstone(key, model::Reason::kTooLate, "the host has no executor");
+  }
+}
+
+bool Host::is_claimed(process::RunKey key) const {
+  const model::Run* live = state_.find_live_run(key.run_id);
+  const bool is_ours = live != nullptr && live->attempt == key.attempt &&
+                       live->node_id == facts_.node_id &&
+                       live->state == model::RunState::kDispatched;
+  return is_ours || is_local(key.run_id);
+}
+
 void Host::start(process::RunKey key, Task& task, const Now& now) {
   // A `date` in a midnight job shall say the new day: wait for this host's own clock, a little.
   const Micros early = task.run.scheduled_at - now.wall;
@@ -164,11 +209,7 @@ void Host::start(process::RunKey key, Task& task, const Now& now) {
     task.start.by = std::max(task.start.by, wait_end + kWallWaitSlack);
     return;
   }
-  const model::Run* live = state_.find_live_run(key.run_id);
-  const bool still_claimed = live != nullptr && live->attempt == key.attempt &&
-                             live->node_id == facts_.node_id &&
-                             live->state == model::RunState::kDispatched;
-  if (!still_claimed && !is_local(key.run_id)) return;  // a revocation is on its way
+  if (!is_claimed(key)) return;
   if (now.mono > task.start.by && !mutant("start-late")) {
     task.phase = Phase::kRevoking;
     tombstone(key, model::Reason::kTooLate, "the host came to it too late");

@@ -91,6 +91,9 @@ class Host {
 
   [[nodiscard]] bool has_executor() const { return exec_ != nullptr && recovered_; }
 
+  /// False: it has been without its executor for longer than that takes to be started again.
+  [[nodiscard]] bool can_start(const Now& now) const;
+
   [[nodiscard]] const std::optional<process::ExecHello>& hello() const { return hello_; }
 
   [[nodiscard]] const process::RunFiles& files() const { return *ports_.files; }
@@ -179,6 +182,11 @@ class Host {
   void arm(process::RunKey key);
   void stretch(Start& start) const;
   void start(process::RunKey key, Task& task, const Now& now);
+  void start_due(const Now& now);
+  /// Gives back what is due and can no longer start in time, as there is no executor.
+  void refuse_overdue(const Now& now);
+  /// By the applied state, or by this host itself; else a revocation is on its way.
+  [[nodiscard]] bool is_claimed(process::RunKey key) const;
   void tombstone(process::RunKey key, model::Reason reason, std::string detail);
   void connect(const Now& now);
   void lose_executor();
@@ -215,6 +223,8 @@ class Host {
   std::unique_ptr<process::ExecPort> exec_;
   std::optional<process::ExecHello> hello_;
   MonoTime next_connect_{};
+  std::optional<MonoTime> executor_lost_at_;  ///< Unset: it is there.
+  MonoTime next_refusal_{};
   bool inventory_asked_ = false;
   bool recovered_ = false;  ///< The inventory of this connection is complete.
   bool is_behind_ = false;  ///< ... but was asked for local runs alone: see on_timer().
@@ -233,8 +243,7 @@ class Host {
   std::function<void(const process::ExecSpoolFile&)> on_spool_;
 };
 
-/// The plan of one attempt: argv, environment, limits as the job's dialect has them.
-/// `plan.start_by_boottime_us` is set by the caller.
+/// argv, environment and limits of an attempt; `start_by_boottime_us` is set by the caller.
 [[nodiscard]] process::SpawnPlan make_plan(const model::JobSpec& spec, const model::Run& run,
                                            const HostFacts& facts);
 

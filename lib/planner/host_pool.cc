@@ -62,7 +62,7 @@ HostPool::HostPool(const StateData& state, const Situation& situation) {
     Place place{&node, std::move(now), state.busy_on(node.id)};
     if (is_usable(place)) room_ += std::max<std::int64_t>(0, place.now.capacity - place.busy);
     signature_ += std::to_string(node.id) + (place.now.is_alive ? "+" : "-") +
-                  (place.now.is_clock_ok ? "+" : "-");
+                  (place.now.is_clock_ok ? "+" : "-") + (place.now.can_start ? "+" : "-");
     places_.push_back(std::move(place));
   };
   for (const auto& [id, node] : state.nodes) {
@@ -83,8 +83,8 @@ HostPool::HostPool(const StateData& state, const Situation& situation) {
 }
 
 bool HostPool::is_usable(const Place& place) {
-  return place.now.is_alive && place.now.is_clock_ok && place.node->state == NodeState::kActive &&
-         place.node->kind != model::MemberKind::kWitness;
+  return place.now.is_alive && place.now.can_start && place.now.is_clock_ok &&
+         place.node->state == NodeState::kActive && place.node->kind != model::MemberKind::kWitness;
 }
 
 bool HostPool::fits(const Place& place, const model::JobSpec& spec) {
@@ -108,6 +108,7 @@ HostPool::Bar HostPool::bar(const Place& place, const Wish& wish) {
     return Bar::kUnfit;
   }
   if (!place.now.is_alive) return Bar::kSilent;
+  if (!place.now.can_start) return Bar::kNoExecutor;
   if (!place.now.is_clock_ok) return Bar::kClock;
   return place.busy >= place.now.capacity ? Bar::kFull : Bar::kNone;
 }
@@ -124,6 +125,8 @@ std::string HostPool::bar_text(const Place& place, const Wish& wish, Bar bar) co
     case Bar::kSilent:
       return host + " is silent" +
              (place.now.silent_since ? " since " + utc_text(*place.now.silent_since) : "");
+    case Bar::kNoExecutor:
+      return host + " has no executor, which starts its jobs";
     case Bar::kClock:
       return host + " has no clock that can be trusted";
     case Bar::kFull:
@@ -160,8 +163,9 @@ bool HostPool::is_better(const Place& a, const Place& b, const Wish& wish) const
 HostPool::Pick HostPool::pick(const Wish& wish) {
   const Place* best = nullptr;
   Bar least = Bar::kUnfit;
-  const auto rank = [](Bar bar) {  // what says most about the lack of a host
-    return bar == Bar::kFull ? 3 : bar == Bar::kSilent ? 2 : bar == Bar::kClock ? 1 : 0;
+  const auto is_down = [](Bar bar) { return bar == Bar::kSilent || bar == Bar::kNoExecutor; };
+  const auto rank = [&](Bar bar) {  // what says most about the lack of a host
+    return bar == Bar::kFull ? 3 : is_down(bar) ? 2 : bar == Bar::kClock ? 1 : 0;
   };
   for (const Place& place : places_) {
     const Bar found = bar(place, wish);
@@ -176,10 +180,10 @@ HostPool::Pick HostPool::pick(const Wish& wish) {
     out.node = best->node;
     return out;
   }
-  out.reason = least == Bar::kFull     ? Reason::kCapacity
-               : least == Bar::kSilent ? Reason::kHostDown
-               : least == Bar::kClock  ? Reason::kClock
-                                       : Reason::kNoHost;
+  out.reason = least == Bar::kFull    ? Reason::kCapacity
+               : is_down(least)       ? Reason::kHostDown
+               : least == Bar::kClock ? Reason::kClock
+                                      : Reason::kNoHost;
   const std::string_view check = out.reason == Reason::kCapacity ? "capacity" : "host";
   for (const Place& place : places_) {
     if (wish.bound_to != 0 && place.node->id != wish.bound_to) continue;

@@ -36,7 +36,8 @@ class HostPool {
   };
 
   /// The host that takes the next run. None: kNoHost when no member fits, kHostDown when those
-  /// that fit are silent, kClock when their clocks are off, kCapacity when they are full.
+  /// that fit are silent or without executor, kClock when their clocks are off, kCapacity when they
+  /// are full.
   [[nodiscard]] Pick pick(const Wish& wish);
 
   struct Share {
@@ -75,7 +76,7 @@ class HostPool {
     std::int64_t busy = 0;
   };
 
-  enum class Bar : std::uint8_t { kNone, kUnfit, kSilent, kClock, kFull };
+  enum class Bar : std::uint8_t { kNone, kUnfit, kSilent, kNoExecutor, kClock, kFull };
 
   [[nodiscard]] Bar bar(const Place& place, const Wish& wish);
   [[nodiscard]] bool fits(const Place& place, const model::JobSpec& spec);

@@ -55,6 +55,7 @@ struct HostSituation {
   bool is_alive = true;
   bool is_doubtful = false;  ///< Alive, but some heartbeats late: rather others.
   bool is_clock_ok = true;   ///< false: it would start nothing.
+  bool can_start = true;     ///< false: it is without its executor.
   /// It started runs by itself, or may have, of which the log does not know yet.
   bool has_local_runs = false;
   std::int64_t capacity = 4096;          ///< Most live runs.

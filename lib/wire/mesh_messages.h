@@ -74,6 +74,7 @@ struct HostState {
   std::int64_t echo_clock = 0;
   std::int64_t echo_age = 0;
   std::int64_t local_runs = 0;  ///< That it started by itself and that are not in the log yet.
+  bool can_start = true;        ///< False: it has been without its executor for some time.
 };
 
 DC_VISIT(HostState, m) {
@@ -89,6 +90,7 @@ DC_VISIT(HostState, m) {
   visit(Field{"echo_clock", ""}, m.echo_clock);
   visit(Field{"echo_age", ""}, m.echo_age);
   visit(Field{"local_runs", ""}, m.local_runs);
+  visit(Field{"can_start", ""}, m.can_start);
 }
 
 /// The leader's answer to kReport.

@@ -215,6 +215,7 @@ void FleetNode::start_agent() {
     out.clock_ok = agent_->guard.is_trusted();
     out.applied = agent_->log->last_applied();
     out.local_runs = agent_->local->unsaid();
+    out.can_start = agent_->host->can_start(agent_->now);
     agent_->host->add_permit(out, agent_->now);
     return out;
   });

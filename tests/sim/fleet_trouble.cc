@@ -13,6 +13,9 @@ constexpr FleetTime kCutMin = 12 * kSecond;
 constexpr FleetTime kCutMax = 35 * kSecond;
 /// How long a process outlives the cut of its host.
 constexpr FleetTime kOutlives = 3 * kSecond;
+/// An executor that nobody starts again for long: longer than its agent waits to say so.
+constexpr FleetTime kGoneMin = 3 * kSecond;
+constexpr FleetTime kGoneMax = 45 * kSecond;
 
 class Trouble {
  public:
@@ -26,6 +29,7 @@ class Trouble {
     if (draw_chance(rng_, 25)) add(FleetOpKind::kCrashSpawn, 8, 1 * kMs, 150 * kMs, 2'500);
     if (draw_chance(rng_, 15)) add(FleetOpKind::kRelease, 6, 0, 0, 1);
     if (draw_chance(rng_, 25)) add(FleetOpKind::kCrashStart, 8, 1 * kMs, 500 * kMs, 1);
+    if (draw_chance(rng_, 25)) add(FleetOpKind::kCrashExec, 3, kGoneMin, kGoneMax, 0);
     std::stable_sort(plan_.ops.begin(), plan_.ops.end(),
                      [](const FleetOp& a, const FleetOp& b) { return a.at < b.at; });
   }

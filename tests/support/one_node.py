@@ -75,6 +75,17 @@ def parent_of(pid):
         return 0
 
 
+def descendants(pids):
+    """Pids of all that the processes `pids` started, and that still have a line to them."""
+    parents = {int(entry.name): parent_of(entry.name) for entry in
+               pathlib.Path("/proc").glob("[0-9]*")}
+    found, new = set(), set(pids)
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
+    return found - set(pids)
+
+
 class OneNode:
     """An agent that can be killed and started again on the same storage."""
 
@@ -177,6 +188,12 @@ class OneNode:
         found = processes(["distcron-exec", "--run-dir", f"{self.storage}/"])
         return ([pid for pid in found if parent_of(pid) not in found],
                 [pid for pid in found if parent_of(pid) in found])
+
+    def kill_executor_for_good(self):
+        """kill -9 of guard and executor; the next start of the agent starts new ones."""
+        for pids in self.executors():
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
 
     def kill_executor(self):
         """kill -9 of the executor, not of its guard."""

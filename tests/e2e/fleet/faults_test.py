@@ -163,6 +163,44 @@ class FaultsTest(unittest.TestCase):
             self.assertEqual({end["state"] for end in ends}, {"ok"})
             self.assertNotIn("n1", {end["node"] for end in ends})
 
+    def test_a_host_without_executor_gives_back_what_it_has_and_is_passed_over(self):
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            jobs = [f"j{number}" for number in range(8)]
+            for job in jobs:  # by hash, some of them run on n3
+                three[1].ctl("add", job, "--manual", "--command", "true")
+            runs = {job: three[1].run_job(job) for job in jobs}
+            there = [job for job, run in runs.items() if three[1].wait(run)["node"] == "n3"]
+            self.assertNotEqual(there, [])
+            three[1].ctl("add", "bound", "--manual", "--on", "name=n3", "--command", "true")
+
+            three[3].kill_executor_for_good()
+            runs = [three[2].run_job(job) for job in jobs]  # nobody knows of it yet
+            ends = [three[2].wait(run, 30) for run in runs]
+            self.assertEqual({end["state"] for end in ends}, {"ok"}, ends)
+            self.assertNotIn("n3", {end["node"] for end in ends})
+
+            def is_told():
+                return any("host n3 has no executor" in warning
+                           for warning in three[1].status().get("warnings", []))
+
+            one_node.wait_until(is_told, 30, "the scheduler says so")
+            self.assertTrue(any("the executor is not there" in warning for warning in
+                                three[3].status()["warnings"]))
+            for job in there:
+                self.assertEqual(three[2].wait(three[2].run_job(job), 30)["attempt"], 1)
+
+            waiting = three[2].run_job("bound")
+            one_node.wait_until(lambda: three[2].run_of(waiting).get("reason") == "host_down", 30,
+                                "the run waits for its host")
+            self.assertEqual(three[2].run_of(waiting)["state"], "queued")
+            self.assertIn("host n3 has no executor", three[2].ctl("explain", waiting).stdout)
+            three[3].kill()
+            three[3].start()
+            end = three[2].wait(waiting, 30)
+            self.assertEqual((end["state"], end["node"]), ("ok", "n3"))
+            one_node.wait_until(lambda: not is_told(), 30, "the scheduler says so no more")
+
     def test_a_drained_member_hands_over_and_takes_no_run(self):
         with fleet.Fleet(3) as three:
             three.wait_for_scheduler(1)

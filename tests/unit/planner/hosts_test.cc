@@ -186,6 +186,36 @@ TEST_SUITE("planner") {
     CHECK(fleet.outcome(1) == "missed(host_down)");
   }
 
+  TEST_CASE("a host without executor is passed over, and gets nothing that waits for it alone") {
+    Fleet fleet(3);
+    fleet.situation.nodes[1].can_start = false;
+    for (int i = 0; i < 20; ++i)
+      fleet.put(World::spec("j" + std::to_string(i), "0 * * * *"));
+    model::JobSpec bound = World::spec("bound", "0 * * * *");
+    bound.on = "name=web2";
+    fleet.put(bound);
+    model::JobSpec everywhere = World::spec("everywhere", "0 * * * *");
+    everywhere.target = "all";
+    fleet.put(everywhere);
+    fleet.sleep(1h);
+    fleet.settle();
+    std::int64_t waiting = 0;
+    for (const model::Run* run : fleet.state.live_runs()) {
+      const bool is_meant = run->job == "bound" || (run->job == "everywhere" && run->node_id == 2);
+      CHECK((fleet.outcome(run->run_id) == "queued(host_down)") == is_meant);
+      CHECK((host_facts(*run).find("web2 has no executor") != std::string::npos) ==
+            (is_meant || run->job != "everywhere"));
+      if (is_meant) ++waiting;
+    }
+    CHECK(waiting == 2);
+    CHECK(fleet.state.live_runs().size() == 24);
+    fleet.sleep(1min);
+    fleet.wake(2);
+    fleet.settle();
+    for (const model::Run* run : fleet.state.live_runs())
+      CHECK(run->state == RunState::kDispatched);
+  }
+
   TEST_CASE("a host that comes back takes what waits for it") {
     Fleet fleet(2);
     model::JobSpec job = World::spec("a", "0 * * * *");

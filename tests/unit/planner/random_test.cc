@@ -183,6 +183,7 @@ class Driver {
         host.silent_since.reset();
         if (!host.is_alive) host.silent_since = world_.situation.now;
         host.is_clock_ok = chance(90);
+        host.can_start = chance(90);
       }
     }
   }
@@ -321,7 +322,8 @@ class Driver {
     for (const HostSituation& host : decided_on_) {
       if (host.node_id != run.node_id) continue;
       capacity = host.capacity;
-      if (!host.is_alive || !host.is_clock_ok) fail_with("a claim on a host that is not well");
+      if (!host.is_alive || !host.is_clock_ok || !host.can_start)
+        fail_with("a claim on a host that is not well");
     }
     if (busy > capacity) fail_with("more runs than capacity");
     const Node* node = world_.state.find_node(run.node_id);
@@ -374,7 +376,7 @@ class Driver {
     world_.situation.now = std::max(world_.situation.now, latest_entry());
     apply(model::Resume{});
     for (HostSituation& host : world_.situation.nodes)
-      host.is_alive = host.is_clock_ok = true;
+      host.is_alive = host.is_clock_ok = host.can_start = true;
     decided_on_ = world_.situation.nodes;
     apply(model::SetEnabled{.names = names_, .enabled = false, .until = {}});
     int boots = 100;
