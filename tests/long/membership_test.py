@@ -48,7 +48,7 @@ class Editor(threading.Thread):
 
 def remove(seven, some, number, gone):
     some.ctl("node", "remove", f"n{number}", "--force", "--yes")
-    member = seven.members.pop(number)
+    member = seven.drop(number)
     one_node.wait_until(lambda: member.agent.poll() is not None, 60, f"the agent of n{number} ends")
     print(f"removed n{number}: exit status {member.agent.poll()}, started again", flush=True)
     member.agent = member.launch()  # its owner does not know

@@ -69,6 +69,7 @@ class Fleet:
         self.folder.chmod(0o755)
         self.token = self.folder / "token"
         self.members = {}
+        self.dropped = []
 
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
@@ -89,11 +90,13 @@ class Fleet:
         self.end(failed=kind is not None)
 
     def end(self, failed):
-        for member in self.members.values():
+        everyone = [*self.members.values(), *self.dropped]
+        for member in everyone:
             if member.is_running():
                 member.kill()
             # Executors and what they run belong to this test alone.
-            for pid in one_node.processes([f"{member.storage}/"]):
+            own = one_node.processes([f"{member.storage}/"])
+            for pid in [*one_node.descendants(own), *own]:
                 with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
                     os.kill(pid, signal.SIGKILL)
             member.log.close()
@@ -101,7 +104,7 @@ class Fleet:
                 shutil.rmtree(member.folder, ignore_errors=True)
         self.claim.close()
         if failed:
-            for member in self.members.values():
+            for member in everyone:
                 print(f"left for inspection: {member.log_path} {member.storage}")
         else:
             shutil.rmtree(self.folder)
@@ -121,6 +124,12 @@ class Fleet:
                         **self.more)
         self.members[number] = member
         member.start()
+        return member
+
+    def drop(self, number):
+        """No member any more; its agent and folder go with the fleet."""
+        member = self.members.pop(number)
+        self.dropped.append(member)
         return member
 
     def alive(self):
