@@ -401,6 +401,14 @@ model::TextList Agent::warnings() const {
   if (store_->is_state_behind()) {
     out.emplace_back("state.db cannot be written and is behind; nothing is lost");
   }
+  if (log_->is_scheduler()) {
+    for (const auto& [zone, jobs] : state_.unknown_zones()) {
+      out.push_back("time zone \"" + zone + "\" is not known to this host: while it schedules, " +
+                    std::to_string(jobs) + (jobs == 1 ? " job does" : " jobs do") +
+                    " not run; install tzdata and start the agent anew, or move the role with "
+                    "`cluster stepdown`");
+    }
+  }
   if (!host_->has_executor()) out.emplace_back("the executor is not there: no job can start");
   if (!outbox_->complaint().empty()) out.push_back(outbox_->complaint());
   if (crontabs_) {

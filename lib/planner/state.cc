@@ -348,6 +348,18 @@ std::vector<Place> State::places() const {
   return out;
 }
 
+std::map<std::string, std::int64_t> State::unknown_zones() const {
+  std::map<std::string, std::int64_t> out;
+  for (const std::uint64_t uid : impl_->zoneless) {
+    const JobEntry* entry = std::as_const(*impl_).job(uid);
+    const bool waits =
+        entry != nullptr && entry->job.spec->enabled && !entry->job.schedules.empty();
+    if (waits) ++out[entry->job.spec->tz];
+  }
+  std::erase_if(out, [this](const auto& item) { return impl_->find_zone(item.first) != nullptr; });
+  return out;
+}
+
 std::optional<WallTime> State::decided_at() const {
   return impl_->decided_at;
 }

@@ -189,6 +189,8 @@ class State {
   [[nodiscard]] std::vector<Place> places() const;
   /// The lowest of all members: what every one of them can read in the log. 0: no member.
   [[nodiscard]] std::int32_t feature_level() const;
+  /// How many enabled jobs wait for each zone that this host does not know; as the turns found.
+  [[nodiscard]] std::map<std::string, std::int64_t> unknown_zones() const;
   /// The latest instant of a Decide that was applied since the start.
   [[nodiscard]] std::optional<WallTime> decided_at() const;
   [[nodiscard]] const Cluster& cluster() const;

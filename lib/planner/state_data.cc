@@ -144,6 +144,7 @@ void StateData::remove_job(std::uint64_t uid) {
   const auto found = jobs.find(uid);
   if (found == jobs.end()) return;
   names.erase(found->second.job.spec->name);
+  zoneless.erase(uid);
   jobs.erase(found);
 }
 
@@ -219,7 +220,7 @@ WallTime StateData::first_look(const Job& job, Micros look_ahead) const {
   if (!job.spec->enabled) return job.disabled_until.value_or(kNever);
   if (job.schedules.empty()) return kNever;
   const cron::Zone* zone = find_zone(job.spec->tz);
-  if (zone == nullptr) return kNever;
+  if (zone == nullptr) return kEarliest;  // the turn asks again from time to time
   const std::optional<WallTime> slot = next_slot_of(job, job.cursor, *zone);
   return slot ? *slot - look_ahead : kNever;
 }

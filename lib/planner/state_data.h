@@ -118,8 +118,9 @@ struct StateData {
   std::deque<std::uint64_t> dirty_jobs;                    ///< Longest waiting first.
   std::set<std::pair<WallTime, std::int64_t>> run_timers;  ///< Queued runs to be looked at.
   std::set<LineKey> line;                                  ///< Queued runs that lack capacity only.
-  std::set<std::int64_t> hostless;  ///< Queued runs for which there is no host.
-  std::string host_signature;       ///< Of the last turn: HostPool::signature().
+  std::set<std::int64_t> hostless;   ///< Queued runs for which there is no host.
+  std::set<std::uint64_t> zoneless;  ///< Jobs that a turn found without a zone.
+  std::string host_signature;        ///< Of the last turn: HostPool::signature().
   std::map<std::int64_t, std::set<std::int64_t>> busy_of_node;  ///< Dispatched or running.
 
   /// Set in the scratch copy of dry_run(): where names and uids are looked up as well.

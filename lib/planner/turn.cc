@@ -87,9 +87,11 @@ void Turn::collect_run(LiveRun& live) {
   const Job& job = entry->job;
   if (waits_for_local_runs(job)) return state_.set_look_at(live, now_.now + kLocalRunsPause);
   const bool is_scheduled = run.trigger == model::Trigger::kSchedule;
+  bool may_be_none = false;  // whether the job, as changed, has this slot is not known here
   if (is_scheduled && run.starts == 0 && run.job_version != job.version) {
     const cron::Zone* zone = zone_of(job);
-    if (zone == nullptr || !is_slot(job, run.scheduled_at, *zone)) {
+    may_be_none = zone == nullptr;
+    if (zone != nullptr && !is_slot(job, run.scheduled_at, *zone)) {
       return end_queued(
           live, Action::kCancel, Reason::kEdited,
           {"schedule", false,
@@ -104,6 +106,7 @@ void Turn::collect_run(LiveRun& live) {
     return end_queued(live, Action::kMiss, is_host ? why : Reason::kTooLate,
                       {"misfire", false, "could not start before " + utc_text(*end)});
   }
+  if (may_be_none) return state_.set_look_at(live, now_.now + kZonePause);
   // A trigger is for now, also when the clock went back since it came in. A slot that was claimed
   // ahead and refused does not start before its time for that.
   const WallTime first = is_scheduled ? run.scheduled_at : now_.now;

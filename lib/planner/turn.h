@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,8 @@ inline constexpr Micros kBootReportGrace{60'000'000};
 inline constexpr Micros kSilenceMax{86'400'000'000};
 /// A host that was alone is about to say what it started meanwhile: then its jobs go on.
 inline constexpr Micros kLocalRunsPause{200'000};
+/// ... and jobs whose zone is not known here.
+inline constexpr Micros kZonePause{60'000'000};
 /// Runs of one job that may wait for its place (concurrency = queue).
 inline constexpr std::int64_t kWaitingOfJobMax = 100;
 
@@ -82,6 +85,7 @@ class Turn {
   void miss_one(const Job& job, WallTime slot, const Missed& missed, const std::string& more);
   void add_slot(const Job& job, WallTime slot, std::string late_text, bool is_catch_up);
   [[nodiscard]] std::optional<Seconds> interval(JobEntry& entry, const cron::Zone& zone) const;
+  /// Null: this host does not know it; within a turn it is asked for once.
   [[nodiscard]] const cron::Zone* zone_of(const Job& job) const;
   void set_timers_again();
   [[nodiscard]] std::optional<WallTime> wake_at();
@@ -134,6 +138,7 @@ class Turn {
   std::vector<Candidate> candidates_;
   std::unordered_map<std::uint64_t, JobUse> uses_;
   std::int64_t slots_looked_at_ = 0;
+  mutable std::set<std::string, std::less<>> unknown_zones_;
   bool is_cut_ = false;                    ///< Due slots may be left for the next turn.
   std::unordered_set<std::int64_t> gone_;  ///< Live runs that this turn ends.
 };

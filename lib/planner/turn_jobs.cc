@@ -13,7 +13,10 @@ using model::Misfire;
 using model::Reason;
 
 const cron::Zone* Turn::zone_of(const Job& job) const {
-  return state_.find_zone(job.spec->tz);
+  if (unknown_zones_.contains(job.spec->tz)) return nullptr;
+  const cron::Zone* zone = state_.find_zone(job.spec->tz);
+  if (zone == nullptr) unknown_zones_.insert(job.spec->tz);
+  return zone;
 }
 
 void Turn::collect_jobs() {
@@ -45,7 +48,13 @@ void Turn::collect_job(JobEntry& entry, JobUse& use) {
     if (now_.local_is_given_up) give_up_unsaid(job, use);
     return;
   }
-  if (const cron::Zone* zone = zone_of(job)) collect_slots(entry, *zone, use);
+  if (const cron::Zone* zone = zone_of(job)) {
+    state_.zoneless.erase(job.uid);
+    collect_slots(entry, *zone, use);
+  } else if (!job.schedules.empty()) {
+    state_.zoneless.insert(job.uid);
+    use.look_at = now_.now + kZonePause;
+  }
 }
 
 void Turn::collect_slots(JobEntry& entry, const cron::Zone& zone, JobUse& use) {

@@ -20,10 +20,10 @@ class Ticks:
         self.witness.touch()
 
     def add(self, member, on=None, more=()):
-        pin = ["--on", f"name=n{on}", *more] if on else []
+        pin = ["--on", f"name=n{on}"] if on else []
         member.ctl("add", self.name, "--schedule", "* * * * * *", "--dialect", "seconds",
                    "--concurrency", "allow", "--misfire", "all", "--misfire-window", "120s",
-                   *pin, "--command",
+                   *pin, *more, "--command",
                    f"echo $DISTCRON_SCHEDULED_EPOCH $(date +%s.%N) >> {self.witness}")
 
     def starts(self):

@@ -4,6 +4,7 @@
 cannot be right starts nothing."""
 
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -17,6 +18,10 @@ import ticks  # noqa: E402
 SLOTS = 6  # of each job, two seconds apart
 AHEAD, BEHIND = 10, -10
 BEFORE = -120  # more than 5 min would be too far from the scheduler's, trusted or not
+ZONE = "Europe/Berlin"
+# What a host is without that zone: nothing lies where it is.
+WITHOUT_ZONE = ["unshare", "--mount", "sh", "-c",
+                'mount -t tmpfs none /usr/share/zoneinfo/Europe && exec "$@"', "sh"]
 LATE_S = 3  # a second of waiting for its own clock, and what the machine does beside
 
 
@@ -63,6 +68,30 @@ class ClocksTest(unittest.TestCase):
                 tick.end(three[1])
                 # While it waited the slots waited as well, and the window is two minutes.
                 self.assertEqual(tick.faults(three[1]), [])
+
+    def test_a_scheduler_without_a_zone_says_so_and_another_runs_its_jobs(self):
+        if subprocess.run([*WITHOUT_ZONE, "true"], capture_output=True, check=False).returncode:
+            self.skipTest("no mount namespaces here")
+        with fleet.Fleet(3) as three:
+            three.wait_for_scheduler(1)
+            tick = ticks.Ticks(three.folder)
+            three[1].kill()
+            three[1].prefix = WITHOUT_ZONE
+            three[1].start()
+            three.wait_for_scheduler(1)
+            tick.add(three[2], more=("--tz", ZONE))
+            one_node.wait_until(lambda: any(ZONE in warning for warning in
+                                            three[1].status().get("warnings", [])), 30,
+                                "n1 says that it does not know the zone")
+            self.assertEqual(tick.starts(), [])
+            three[1].kill()
+            tick.wait_for_more(3)
+            three[1].prefix = []
+            three[1].start()
+            three.wait_for_scheduler(1)
+            tick.wait_for_more(3)
+            tick.end(three[1])
+            self.assertEqual(tick.faults(three[1]), [])
 
     def come_up_early(self, three, tick):
         three[3].kill()

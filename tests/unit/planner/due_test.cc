@@ -42,6 +42,50 @@ TEST_SUITE("planner") {
     CHECK(world.settle().empty());
   }
 
+  TEST_CASE("a host that does not know a job's zone says so, and goes on once it does") {
+    World world;
+    model::JobSpec job = World::spec("a", "*/5 * * * *");
+    job.tz = "Europe/Berlin";
+    world.put(job);
+    bool is_known = false;
+    world.state = world.rows.load([&is_known, zones = test_zones()](std::string_view name) {
+      return is_known || name == "UTC" ? zones(name) : nullptr;
+    });
+    world.sleep(300s);
+    CHECK(world.settle().empty());
+    CHECK(world.wake_at == world.situation.now + 60s);
+    const std::map<std::string, std::int64_t> unknown{{"Europe/Berlin", 1}};
+    CHECK(world.state.unknown_zones() == unknown);
+    world.sleep(60s);
+    CHECK(world.settle().empty());
+
+    is_known = true;
+    CHECK(world.state.unknown_zones().empty());
+    world.sleep(60s);
+    const auto decisions = world.settle();
+    REQUIRE(decisions.size() == 1);
+    CHECK(decisions[0].scheduled_at == kT0 + 300s);
+    CHECK(world.wake_at == kT0 + 598s);
+  }
+
+  TEST_CASE("a changed job keeps its waiting slot where its zone is not known") {
+    World world;
+    model::JobSpec job = World::spec("a", "*/5 * * * *");
+    job.tz = "Europe/Berlin";
+    job.on = "name=nobody";
+    world.put(job);
+    world.sleep(300s);
+    world.settle();
+    REQUIRE(world.last_run().state == RunState::kQueued);
+    job.command = "false";
+    world.put(job);
+    world.state = world.rows.load([zones = test_zones()](std::string_view name) {
+      return name == "UTC" ? zones(name) : nullptr;
+    });
+    world.settle();
+    CHECK(world.last_run().state == RunState::kQueued);
+  }
+
   TEST_CASE("a lost decision is found again") {
     World world;
     world.put(World::spec("a", "*/5 * * * *"));

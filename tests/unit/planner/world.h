@@ -79,8 +79,8 @@ struct Rows {
     events.insert(events.end(), changes.events.begin(), changes.events.end());
   }
 
-  [[nodiscard]] State load() const {
-    State state(test_zones());
+  [[nodiscard]] State load(State::FindZone zones = test_zones()) const {
+    State state(std::move(zones));
     for (const auto& item : jobs)
       static_cast<void>(state.load_job(item.second));
     for (const auto& item : runs)
