@@ -190,7 +190,7 @@ void Fleet::on_request(consensus::NodeId from, std::uint64_t id, const wire::Pee
       return;
     case wire::PeerAsk::kMembers: {
       wire::JoinReply members;
-      members.members = state_.nodes();
+      members.members = members_to_know();
       answer_bytes(wire::encode(members));
       return;
     }
@@ -239,6 +239,15 @@ void Fleet::on_guest(const mesh::PeerMessage& message) {
 
 // --- who is there --------------------------------------------------------------------------------
 
+std::vector<model::Node> Fleet::members_to_know() const {
+  std::vector<model::Node> out = state_.nodes();
+  for (const consensus::Member& member : replica_->config_members()) {
+    const model::Node* node = state_.find_node(member.id);
+    if (node != nullptr && !model::is_member(*node)) out.push_back(*node);
+  }
+  return out;
+}
+
 void Fleet::refresh_peers() {
   std::vector<mesh::Peer> peers;
   const auto add = [this, &peers](const model::Node& node) {
@@ -257,12 +266,8 @@ void Fleet::refresh_peers() {
     }
     peers.push_back(std::move(peer));
   };
-  for (const model::Node& node : state_.nodes())
+  for (const model::Node& node : members_to_know())
     add(node);
-  // Whose vote still counts is needed to drop it.
-  for (const consensus::Member& member : replica_->config_members()) {
-    if (const model::Node* node = state_.find_node(member.id)) add(*node);
-  }
   if (!replica_->is_caught_up() && !mutant("log-members-ignored")) {
     for (const model::Node& node : facts_.log_members)
       add(node);
@@ -374,6 +379,7 @@ bool Fleet::note_report(consensus::NodeId from, const std::string& bytes) {
   }
   seen.life = said->life;
   seen.heard_at = now_.mono;
+  if (seen.said.can_start != said->can_start) report_soon();  // looks at all hosts, too
   seen.said = std::move(*said);
   take_sample(seen, from);
   return seen.said.boot != 0;

@@ -88,6 +88,9 @@ class Fleet final : public Link {
   /// Hands the role on because somebody asks for it; it does not come back for a while.
   void step_down(consensus::NodeId to);
 
+  /// Whom a host must know to follow the log: the members, and who leaves while its vote counts.
+  [[nodiscard]] std::vector<model::Node> members_to_know() const;
+
   /// The state's members may have changed.
   void refresh_peers();
 
@@ -194,6 +197,7 @@ class Fleet final : public Link {
   /// From another number in each life: an answer to an earlier one must not fit.
   std::uint64_t next_call_ = facts_.life;
   MonoTime next_second_{};
+  bool said_can_start_ = true;  ///< In the last report.
   std::optional<Echo> echo_;
   consensus::NodeId last_leader_ = 0;
   std::map<consensus::NodeId, std::vector<MonoTime>> losses_;  ///< Of the role, not handed over.

@@ -59,6 +59,7 @@ void Fleet::on_timer(const Now& now) {
     at = calls_.erase(at);
     if (done) done(fail(ErrorCode::kUnavailable, "the other member does not answer"));
   }
+  if (own_state_().can_start != said_can_start_) report_soon();
   if (now.mono < next_second_) return;
   next_second_ = now.mono + kEvery;
   refresh_peers();  // tokens run out
@@ -73,6 +74,7 @@ void Fleet::on_timer(const Now& now) {
 void Fleet::report() {
   wire::HostState state = own_state_();
   state.life = facts_.life;
+  said_can_start_ = state.can_start;
   const consensus::NodeId leader = replica_->raft().leader();
   if (leader == facts_.self) {
     note_report(facts_.self, wire::encode(state));
@@ -338,8 +340,8 @@ model::TextList Fleet::executor_warnings() const {
   for (const planner::HostSituation& host : last_situations_) {
     if (host.node_id == facts_.self || !host.is_alive || host.can_start) continue;
     const model::Node* node = state_.find_node(host.node_id);
-    if (node != nullptr)
-      out.push_back("host " + node->name + " has no executor: no job starts there");
+    if (node == nullptr || node->kind == model::MemberKind::kWitness) continue;
+    out.push_back("host " + node->name + " has no executor: no job starts there");
   }
   return out;
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr Seconds kWallWaitMax{1};    // wait for the wall clock to reach the slot
 constexpr Seconds kWallWaitSlack{2};  // ... and so long after that wait it may still start
 constexpr Millis kConnectPause{50};
-constexpr Seconds kExecutorPause{2};  // its guard starts it again within a second
+constexpr Millis kExecutorPause{1'500};  // its guard starts it again within a second
 constexpr Seconds kRefusalPause{1};
 constexpr Seconds kReportPause{1};
 constexpr std::size_t kReportsPerEntry = 1'000;
@@ -120,7 +120,6 @@ std::optional<MonoTime> Host::next_timer() const {
   if (has_executor() && !timers_.empty()) {
     if (!next || timers_.begin()->first < *next) next = timers_.begin()->first;
   }
-  if (!has_executor() && !timers_.empty() && (!next || next_refusal_ < *next)) next = next_refusal_;
   if (!exec_ && (!next || next_connect_ < *next)) next = next_connect_;
   return next;
 }
@@ -144,7 +143,8 @@ void Host::on_timer(const Now& now) {
     for (model::HostReport& again : std::exchange(retry_reports_, {}))
       report(std::move(again));
   }
-  if (has_executor()) {
+  const bool is_waiting_for_log = exec_ && !inventory_asked_;
+  if (has_executor() || is_waiting_for_log) {
     executor_lost_at_.reset();
   } else if (!executor_lost_at_) {
     executor_lost_at_ = now.mono;

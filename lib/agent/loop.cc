@@ -128,8 +128,9 @@ void Agent::turn() {
     scheduler_->stand_by();
   }
   const bool holds = !identity_.is_forced;
-  log_->hold_changes(holds && (!schedules() || scheduler_->is_behind()),
-                     holds && scheduler_->awaits_local_runs());
+  // One that leaves decides nothing more, but who is to take over may only now come in.
+  log_->hold_changes(holds && !is_leaving_ && (!schedules() || scheduler_->is_behind()),
+                     holds && (is_leaving_ || scheduler_->awaits_local_runs()));
   host_->propose_reports(now_);
   retain();
   tend_output();

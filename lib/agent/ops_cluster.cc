@@ -112,7 +112,7 @@ void Operations::join(const wire::JoinRequest& request, const std::string& token
         reply.incarnation = state_.cluster().incarnation;
         reply.server_public_key = facts_.server.public_key;
         reply.server_secret_key = facts_.server.secret_key;
-        reply.members = state_.nodes();
+        reply.members = fleet_.members_to_know();
         answer(reply);
       },
       Patience::kClient);

@@ -352,7 +352,8 @@ void FleetNode::step() {
   } else {
     a.scheduler->stand_by();
   }
-  a.log->hold_changes(!a.schedules() || a.scheduler->is_behind(), a.scheduler->awaits_local_runs());
+  a.log->hold_changes(!a.is_leaving && (!a.schedules() || a.scheduler->is_behind()),
+                      a.is_leaving || a.scheduler->awaits_local_runs());
   a.host->propose_reports(a.now);
   a.log->flush();
 }

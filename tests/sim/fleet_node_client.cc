@@ -113,7 +113,7 @@ void FleetNode::take_in(const wire::JoinRequest& request, const std::string& tok
         wire::JoinReply reply;
         if (applied.status) {
           reply.node_id = applied.items.front().node_id;
-          reply.members = agent_->state.nodes();
+          reply.members = agent_->fleet->members_to_know();
         } else {
           reply.code = static_cast<std::int32_t>(applied.status.error().code) + 1;
           reply.message = applied.status.error().message;

@@ -2,6 +2,7 @@
 """One agent with its own folder and a witness that its jobs write: shared by tests/e2e and long."""
 
 import collections
+import contextlib
 import getpass
 import json
 import os
@@ -193,7 +194,8 @@ class OneNode:
         """kill -9 of guard and executor; the next start of the agent starts new ones."""
         for pids in self.executors():
             for pid in pids:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
 
     def kill_executor(self):
         """kill -9 of the executor, not of its guard."""

@@ -119,6 +119,21 @@ class FaultsTest(unittest.TestCase):
             two.wait_for_members(1)
             two.wait_for_scheduler(2)
 
+    def test_who_leaves_with_nobody_there_hands_over_to_a_host_that_joins(self):
+        with fleet.Fleet(2) as two:
+            two.wait_for_scheduler(1)
+            two[1].ctl("node", "set", "n2", "role=standby")
+            one_node.wait_until(lambda: {node["name"]: node["role"] for node in
+                                         two[1].status()["nodes"]} ==
+                                {"n1": "voter", "n2": "standby"}, 30, "n1 alone votes")
+            two[2].kill()
+            two[1].ctl("node", "leave", "--yes")
+            two.add(3)
+            one_node.wait_until(lambda: two[1].agent.poll() is not None, 60, "n1 ends")
+            self.assertEqual(two[1].agent.poll(), 0)
+            one_node.wait_until(lambda: two[3].scheduler() == 3, 60, "n3 schedules")
+            two[3].ctl("add", "later", "--manual", "--command", "true")
+
     def test_the_scheduler_itself_may_be_removed(self):
         with fleet.Fleet(3) as three:
             three.wait_for_scheduler(1)
@@ -166,7 +181,7 @@ class FaultsTest(unittest.TestCase):
     def test_a_host_without_executor_gives_back_what_it_has_and_is_passed_over(self):
         with fleet.Fleet(3) as three:
             three.wait_for_scheduler(1)
-            jobs = [f"j{number}" for number in range(8)]
+            jobs = [f"j{number}" for number in range(30)]
             for job in jobs:  # by hash, some of them run on n3
                 three[1].ctl("add", job, "--manual", "--command", "true")
             runs = {job: three[1].run_job(job) for job in jobs}
