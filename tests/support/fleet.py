@@ -126,6 +126,18 @@ class Fleet:
         member.start()
         return member
 
+    def make_only_voter(self, number):
+        """All others stand by."""
+        for other in self.members:
+            if other != number:
+                self[number].ctl("node", "set", f"n{other}", "role=standby")
+
+        def is_alone():
+            nodes = self[number].status()["nodes"]
+            return [node["name"] for node in nodes if node["role"] == "voter"] == [f"n{number}"]
+
+        one_node.wait_until(is_alone, 30, f"n{number} alone votes")
+
     def drop(self, number):
         """No member any more; its agent and folder go with the fleet."""
         member = self.members.pop(number)

@@ -122,10 +122,7 @@ class FaultsTest(unittest.TestCase):
     def test_who_leaves_with_nobody_there_hands_over_to_a_host_that_joins(self):
         with fleet.Fleet(2) as two:
             two.wait_for_scheduler(1)
-            two[1].ctl("node", "set", "n2", "role=standby")
-            one_node.wait_until(lambda: {node["name"]: node["role"] for node in
-                                         two[1].status()["nodes"]} ==
-                                {"n1": "voter", "n2": "standby"}, 30, "n1 alone votes")
+            two.make_only_voter(1)
             two[2].kill()
             two[1].ctl("node", "leave", "--yes")
             two.add(3)

@@ -65,10 +65,7 @@ class SilenceTest(unittest.TestCase):
     def test_of_two_nodes_the_chosen_survivor_goes_on_alone_and_the_other_never(self):
         with fleet.Fleet(2) as two:
             two.wait_for_scheduler(1)
-            two[1].ctl("node", "set", "n2", "role=standby")
-            one_node.wait_until(lambda: {node["name"]: node["role"] for node in
-                                         two[1].status()["nodes"]} ==
-                                {"n1": "voter", "n2": "standby"}, 30, "n1 alone votes")
+            two.make_only_voter(1)
             two[1].ctl("add", "job", "--manual", "--on", "name=n1", "--command", "true")
 
             two[2].kill()
