@@ -107,7 +107,10 @@ class ZmqControlClient final : public ControlClient {
         monitor_.reset();
         open();
       }
-      socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::none);
+      // libzmq gives a socket up whose key was refused. It takes nothing then, so that a send which
+      // waits would wait for ever; why it takes nothing stands in what the monitor tells wait().
+      static_cast<void>(
+          socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::dontwait));
       Result<std::string> reply = wait(timeout);
       is_lost_ = !reply.has_value();
       return reply;

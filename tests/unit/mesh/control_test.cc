@@ -114,6 +114,26 @@ TEST_SUITE("mesh") {
     CHECK(door.counters().refused_keys == 1);
   }
 
+  TEST_CASE("who is refused before it has asked anything is told so, and does not wait for ever") {
+    const test::TempDir temp;
+    const Door door({ipc(temp)}, {});
+    constexpr int kClients = 20;
+    std::vector<std::unique_ptr<ControlClient>> clients;
+    for (int i = 0; i < kClients; ++i) {
+      auto client = ControlClient::connect(ipc(temp), door.key_file(key_pair()));
+      REQUIRE(client.has_value());
+      clients.push_back(std::move(*client));
+    }
+    while (door.refused() < kClients)
+      std::this_thread::yield();
+
+    for (auto& client : clients) {
+      const auto reply = client->request("hello", kPatience);
+      REQUIRE_FALSE(reply.has_value());
+      CHECK(reply.error().code == ErrorCode::kDenied);
+    }
+  }
+
   TEST_CASE("connections that are cut before they are open are no refusal of the key") {
     const test::TempDir temp;
     const KeyPair known = key_pair();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -57,6 +58,9 @@ class Door {
 
   [[nodiscard]] int served() const { return served_; }
 
+  /// Keys that were not let in, also while it runs.
+  [[nodiscard]] std::int64_t refused() const { return refused_; }
+
   [[nodiscard]] const ControlCounters& counters() const { return counters_; }
 
   /// A key file that fits this door.
@@ -76,6 +80,7 @@ class Door {
         const std::string reply = incoming.user_id + " " + incoming.bytes.substr(0, 100);
         static_cast<void>(server_->send(incoming.peer, reply));
       }
+      refused_ = server_->counters().refused_keys;
     }
   }
 
@@ -85,6 +90,7 @@ class Door {
   std::unique_ptr<ControlServer> server_;
   std::atomic<bool> stops_ = false;
   std::atomic<int> served_ = 0;
+  std::atomic<std::int64_t> refused_ = 0;
   ControlCounters counters_;
   std::thread thread_;
 };
