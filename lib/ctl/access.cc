@@ -68,7 +68,7 @@ void add_login_flags(Flags& flags, LoginOptions& o) {
 }
 
 void add_key_add_flags(Flags& flags, KeyAddOptions& o) {
-  flags.words({"NAME PUBLIC_KEY", 2, 2}, o.words);
+  flags.words({"NAME PUBLIC_KEY", 2, 2, mesh::is_key_text}, o.words);
   flags.add({"role", 0, "ROLE", "what it may do"}, o.role)
       .one_of({"viewer", "operator", "editor", "admin", "self"});
   flags.add({"run-as", 0, "USER", "user that its jobs may run as"}, o.run_as);

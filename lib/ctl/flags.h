@@ -49,6 +49,8 @@ struct WordsText {
   std::string_view usage;  ///< Such as "JOB..." or "(RUN|JOB)".
   std::size_t min = 0;
   std::size_t max = 0;
+  /// Says what is a word also where it begins with a dash; nullptr: nothing is.
+  bool (*may_have_dash)(std::string_view word) = nullptr;
 };
 
 inline constexpr std::size_t kAnyWords = std::numeric_limits<std::size_t>::max();

@@ -154,13 +154,23 @@ Answer<bool> set_value(const Flag& flag, std::string_view value) {
   return true;
 }
 
+struct SplitLine {
+  std::vector<std::string> words;   ///< For CLI11.
+  std::vector<std::string> dashed;  ///< That are no flags, though they begin with a dash.
+};
+
 /// `--flag=value` as two words, because CLI11 takes the next word for an empty value. Fails where
 /// the last word lacks its value: CLI11's own text names no way out.
-Result<std::vector<std::string>> split_values(const LineFlags& flags,
-                                              const std::vector<std::string>& args) {
-  std::vector<std::string> words;
+Result<SplitLine> split_values(const LineFlags& flags, const std::vector<std::string>& args) {
+  SplitLine line;
+  std::vector<std::string>& words = line.words;
+  const auto may_have_dash = flags.own.words_text().may_have_dash;
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string& word = args[i];
+    if (is_flag(word) && may_have_dash != nullptr && may_have_dash(word)) {
+      line.dashed.push_back(word);
+      continue;
+    }
     const Flag* flag = is_flag(word) ? flags.find(word) : nullptr;
     if (takes_next(flag, word)) {
       if (i + 1 == args.size()) {
@@ -179,7 +189,7 @@ Result<std::vector<std::string>> split_values(const LineFlags& flags,
     words.push_back(word.substr(0, equals));
     words.push_back(word.substr(equals + 1));
   }
-  return words;
+  return line;
 }
 
 /// Flags of one line for CLI11, which notes the uses in order of the command line per flag.
@@ -307,12 +317,12 @@ Answer<ParsedLine> parse_line(const std::vector<std::string>& args, Globals& glo
   line.group = found.group;
   if (found.command != nullptr) line.bound = found.command->bind();
   Flags& own = line.bound.flags;
-  const auto words = split_values(LineFlags{global_flags, own}, found.rest);
-  if (!words) return usage(words.error().message);
+  const auto split = split_values(LineFlags{global_flags, own}, found.rest);
+  if (!split) return usage(split.error().message);
   FlagReader reader;
   reader.add(global_flags, own);
   reader.add(own, own);
-  DC_TRY(std::vector<std::string> rest, reader.read(*words));
+  DC_TRY(std::vector<std::string> rest, reader.read(split->words));
   for (const std::string& word : rest) {
     if (!is_flag(word)) continue;
     return usage("unknown flag \"" + word + "\"" +
@@ -320,6 +330,7 @@ Answer<ParsedLine> parse_line(const std::vector<std::string>& args, Globals& glo
                  flag_hint(word, LineFlags{global_flags, own}, line));
   }
   if (found.command == nullptr || globals.help) return line;
+  rest.insert(rest.end(), split->dashed.begin(), split->dashed.end());
   if (dashes != args.end()) {
     const std::vector<std::string> tail(dashes + 1, args.end());
     if (own.takes_argv()) {

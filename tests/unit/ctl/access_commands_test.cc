@@ -30,6 +30,31 @@ TEST_SUITE("ctl") {
     CHECK(run_line(host, agent, {"whoami"}).out ==
           "key    ann\nrole   editor\nusers  www-data, backup\n");
   }
+
+  TEST_CASE("a public key may begin with a dash, and is no flag") {
+    const std::string key = "-wbI/O#wmFa(}@5Jzt-!xxA<Rr3/GJ.([G.cpoEX";
+    const std::vector<std::vector<std::string>> lines = {
+        {"key", "add", "ci", key, "--role", "viewer"},
+        {"key", "add", "--role=viewer", "ci", key},
+        {"key", "add", "ci", "--role", "viewer", "--", key}};
+    for (const auto& line : lines) {
+      FakeHost host;
+      FakeAgent agent;
+      agent.reply<wire::Op::kKeyAdd>({});
+      const Ran ran = run_line(host, agent, line);
+      CHECK_MESSAGE(ran.exit == 0, ran.err);
+      CHECK(agent.request<wire::Op::kKeyAdd>().key.name == "ci");
+      CHECK(agent.request<wire::Op::kKeyAdd>().key.public_key == key);
+    }
+    for (const std::string& other : {key + "x", "-" + key, std::string("-role")}) {
+      FakeHost host;
+      FakeAgent agent;
+      const Ran ran = run_line(host, agent, {"key", "add", "ci", other, "--role", "viewer"});
+      CHECK(ran.exit == 2);
+      CHECK(ran.err.find("unknown flag \"" + other + "\" of key add") != std::string::npos);
+      CHECK(agent.asked().empty());
+    }
+  }
 }
 
 }  // namespace
