@@ -60,7 +60,11 @@ void Fleet::on_timer(const Now& now) {
     if (done) done(fail(ErrorCode::kUnavailable, "the other member does not answer"));
   }
   if (own_state_().can_start != said_can_start_) report_soon();
-  if (now.mono < next_second_) return;
+  if (now.mono < next_second_) {
+    // The answer that the vote waits for may have come in this turn.
+    if (vote_waits_ && replica_->is_scheduler()) lead();
+    return;
+  }
   next_second_ = now.mono + kEvery;
   refresh_peers();  // tokens run out
   report();
@@ -195,8 +199,24 @@ MembershipFacts Fleet::membership_facts() const {
   return facts;
 }
 
+/// Whether the one that `change` gives a vote to has not answered just now. The lease of a
+/// scheduler that was the only voter is from then on as old as that answer, and standbys are asked
+/// once a second only.
+bool Fleet::would_lose_lease(const consensus::Member& change) const {
+  const consensus::Raft& raft = replica_->raft();
+  if (change.kind == consensus::MemberKind::kLearner || has_vote(raft.config(), change.id)) {
+    return false;
+  }
+  const auto peers = raft.peers();
+  return std::none_of(peers.begin(), peers.end(), [this, &change](const auto& peer) {
+    return peer.id == change.id && peer.heard_at &&
+           now_.mono - *peer.heard_at <= facts_.heartbeat / 2;
+  });
+}
+
 void Fleet::lead() {
   const consensus::Raft& raft = replica_->raft();
+  vote_waits_ = false;
   if (raft.transfer_target() != 0) return;
   if (handed_to_ != 0) {
     // Still here: the hand-over has failed.
@@ -219,6 +239,8 @@ void Fleet::lead() {
       return;
     }
     if (const auto* change = std::get_if<ChangeKind>(&step)) {
+      vote_waits_ = would_lose_lease(change->member);
+      if (vote_waits_) return;
       if (change->is_swap) last_swap_ = now_.mono;
       replica_->change_member(change->member, false, ignored);
       return;

@@ -237,6 +237,31 @@ TEST_CASE("a host that is heard but cannot be reached gets no runs") {
   CHECK(meanwhile == 0);
 }
 
+TEST_CASE("a scheduler keeps its role while others join") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    FleetPlan plan = draw_plain_plan(seed, 20);
+    plan.ops.clear();
+    plan.options.nodes = 1;
+    plan.options.standbys = 0;
+    plan.options.joiners = 3;
+    plan.options.loss_percent = 0;
+    plan.options.late_percent = 0;
+    for (std::int64_t i = 0; i < plan.options.joiners; ++i) {
+      FleetOp op;
+      op.at = (3 + 4 * i) * kSecond;
+      op.kind = FleetOpKind::kJoin;
+      op.node = 1;
+      op.arg = 2 + i;
+      plan.ops.push_back(op);
+    }
+    const FleetOutcome outcome = FleetWorld(plan).run();
+    CAPTURE(seed);
+    CHECK(!outcome.violation);
+    CHECK(outcome.members == 4);
+    CHECK(outcome.terms == 1);
+  }
+}
+
 TEST_CASE("hosts join, and one after the other leaves, the scheduler first") {
   FleetPlan plan = draw_plain_plan(6, 40);
   plan.ops.clear();
