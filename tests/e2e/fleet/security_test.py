@@ -343,6 +343,9 @@ class SecurityTest(unittest.TestCase):
         key = raw.key_pair()
         request = raw.message(op=WHOAMI, id=7, body=raw.message())
         self.fleet[1].ctl("key", "add", "temp", key[0], "--role", "viewer")
+        one_node.wait_until(
+            lambda: "temp" in self.fleet[2].ctl("key", "list", "--stale", "-o", "name").stdout, 30,
+            "n2 knows the key")
         with raw.Raw(self.url(2, "control"), key, self.server_key(2, "control")) as client:
             client.send(request)
             self.assertIn(b"temp", client.receive())
