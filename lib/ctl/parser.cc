@@ -167,11 +167,13 @@ Result<SplitLine> split_values(const LineFlags& flags, const std::vector<std::st
   const auto may_have_dash = flags.own.words_text().may_have_dash;
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string& word = args[i];
-    if (is_flag(word) && may_have_dash != nullptr && may_have_dash(word)) {
+    const Flag* flag = is_flag(word) ? flags.find(word) : nullptr;
+    // A whole name is a flag; a letter only where the rest does not say otherwise.
+    const bool is_named = flag != nullptr && word.starts_with("--");
+    if (is_flag(word) && !is_named && may_have_dash != nullptr && may_have_dash(word)) {
       line.dashed.push_back(word);
       continue;
     }
-    const Flag* flag = is_flag(word) ? flags.find(word) : nullptr;
     if (takes_next(flag, word)) {
       if (i + 1 == args.size()) {
         return fail(ErrorCode::kInvalid, shown(*flag) + " needs a value: " + flag->value);

@@ -46,6 +46,17 @@ TEST_SUITE("ctl") {
       CHECK(agent.request<wire::Op::kKeyAdd>().key.name == "ci");
       CHECK(agent.request<wire::Op::kKeyAdd>().key.public_key == key);
     }
+    const std::string server = "--endpoint=tcp://node12.example.com:8472";  // 40 such characters
+    for (const bool is_whole : {true, false}) {
+      FakeHost host;
+      FakeAgent agent;
+      agent.reply<wire::Op::kKeyAdd>({});
+      std::vector<std::string> line{"key", "add", "ci", "--role", "viewer", server};
+      if (is_whole) line.push_back(key);
+      const Ran ran = run_line(host, agent, line);
+      CHECK(ran.exit == (is_whole ? 0 : 2));
+      CHECK(agent.asked().size() == (is_whole ? 1 : 0));
+    }
     for (const std::string& other : {key + "x", "-" + key, std::string("-role")}) {
       FakeHost host;
       FakeAgent agent;
