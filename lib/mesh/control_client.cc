@@ -108,10 +108,11 @@ class ZmqControlClient final : public ControlClient {
         open();
       }
       // libzmq gives a socket up whose key was refused. It takes nothing then, so that a send which
-      // waits would wait for ever; why it takes nothing stands in what the monitor tells wait().
-      static_cast<void>(
-          socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::dontwait));
-      Result<std::string> reply = wait(timeout);
+      // waits would wait for ever.
+      const bool is_sent =
+          socket_.send(zmq::message_t(bytes.data(), bytes.size()), zmq::send_flags::dontwait)
+              .has_value();
+      Result<std::string> reply = is_sent ? wait(timeout) : fail(unsent());
       is_lost_ = !reply.has_value();
       return reply;
     } catch (const zmq::error_t& error) {
@@ -170,6 +171,18 @@ class ZmqControlClient final : public ControlClient {
         0, "either it is overloaded, or the server_key of the key file is of another cluster"};
   }
 
+  /// Why the session took no request.
+  Error unsent() {
+    while (read_monitor()) {
+    }
+    const Status said = verdict();
+    if (!said) return said.error();
+    return Error{ErrorCode::kUnavailable,
+                 "the session with " + endpoint_ + " ended before the request was sent",
+                 0,
+                 {}};
+  }
+
   /// Takes one event of the session; false when none waits.
   bool read_monitor() {
     const std::optional<SocketEvent> event = monitor_->take();
@@ -196,6 +209,10 @@ class ZmqControlClient final : public ControlClient {
                                            " broke before the answer came; the request may have "
                                            "taken effect");
     }
+    return verdict();
+  }
+
+  Status verdict() const {
     if (is_refused_) {
       return fail_hint(ErrorCode::kDenied, "the agent at " + endpoint_ + " refuses this key",
                        "the key is not known there; distcronctl login gets one of your own");

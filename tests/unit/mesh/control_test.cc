@@ -124,8 +124,10 @@ TEST_SUITE("mesh") {
       REQUIRE(client.has_value());
       clients.push_back(std::move(*client));
     }
-    while (door.refused() < kClients)
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (door.refused() < kClients && std::chrono::steady_clock::now() < until)
       std::this_thread::yield();
+    REQUIRE(door.refused() >= kClients);
 
     for (auto& client : clients) {
       const auto reply = client->request("hello", kPatience);
