@@ -175,7 +175,7 @@ class Fleet final : public Link {
   void watch_leader();
   void watch_hosts();
   void lead();
-  [[nodiscard]] bool would_lose_lease(const consensus::Member& change) const;
+  [[nodiscard]] bool keeps_role_with(consensus::NodeId voter) const;
   [[nodiscard]] MembershipFacts membership_facts() const;
   [[nodiscard]] std::optional<MonoTime> last_heard(consensus::NodeId id) const;
   [[nodiscard]] Micros hold_of(consensus::NodeId id) const;
@@ -206,7 +206,7 @@ class Fleet final : public Link {
   bool leads_ = false;
   std::optional<MonoTime> cast_out_since_;  ///< While it is leaving.
   MonoTime last_swap_{};
-  bool vote_waits_ = false;  ///< For an answer of who is to get it.
+  consensus::NodeId vote_waits_for_ = 0;  ///< For an answer of who is to get it; 0: for none.
   MonoTime next_transfer_{};
   consensus::NodeId handed_to_ = 0;
   Micros back_off_{60'000'000};

@@ -61,8 +61,9 @@ void Fleet::on_timer(const Now& now) {
   }
   if (own_state_().can_start != said_can_start_) report_soon();
   if (now.mono < next_second_) {
-    // The answer that the vote waits for may have come in this turn.
-    if (vote_waits_ && replica_->is_scheduler()) lead();
+    // What it waits for may have been answered in this turn.
+    if (vote_waits_for_ != 0 && replica_->is_scheduler() && keeps_role_with(vote_waits_for_))
+      lead();
     return;
   }
   next_second_ = now.mono + kEvery;
@@ -199,24 +200,15 @@ MembershipFacts Fleet::membership_facts() const {
   return facts;
 }
 
-/// Whether the one that `change` gives a vote to has not answered just now. The lease of a
-/// scheduler that was the only voter is from then on as old as that answer, and standbys are asked
-/// once a second only.
-bool Fleet::would_lose_lease(const consensus::Member& change) const {
-  const consensus::Raft& raft = replica_->raft();
-  if (change.kind == consensus::MemberKind::kLearner || has_vote(raft.config(), change.id)) {
-    return false;
-  }
-  const auto peers = raft.peers();
-  return std::none_of(peers.begin(), peers.end(), [this, &change](const auto& peer) {
-    return peer.id == change.id && peer.heard_at &&
-           now_.mono - *peer.heard_at <= facts_.heartbeat / 2;
-  });
+/// A scheduler that is the only voter holds its lease alone; with a second one it is as old as what
+/// that one last answered, and who does not vote is asked once a second only.
+bool Fleet::keeps_role_with(consensus::NodeId voter) const {
+  return replica_->raft().holds_lease_with(voter, now_.mono + 2 * facts_.heartbeat);
 }
 
 void Fleet::lead() {
   const consensus::Raft& raft = replica_->raft();
-  vote_waits_ = false;
+  vote_waits_for_ = 0;
   if (raft.transfer_target() != 0) return;
   if (handed_to_ != 0) {
     // Still here: the hand-over has failed.
@@ -239,8 +231,13 @@ void Fleet::lead() {
       return;
     }
     if (const auto* change = std::get_if<ChangeKind>(&step)) {
-      vote_waits_ = would_lose_lease(change->member);
-      if (vote_waits_) return;
+      const consensus::Member& member = change->member;
+      const bool gains_vote =
+          member.kind != consensus::MemberKind::kLearner && !has_vote(raft.config(), member.id);
+      if (gains_vote && !keeps_role_with(member.id)) {
+        vote_waits_for_ = member.id;
+        return;
+      }
       if (change->is_swap) last_swap_ = now_.mono;
       replica_->change_member(change->member, false, ignored);
       return;

@@ -289,6 +289,11 @@ bool Raft::has_quorum() const {
   return impl_->role == Role::kLeader ? impl_->holds_lease() : impl_->leader != 0;
 }
 
+bool Raft::holds_lease_with(NodeId joining, MonoTime until) const {
+  const MonoTime contact = impl_->quorum_contact(joining);
+  return impl_->role == Role::kLeader && contact + impl_->settings.election > until;
+}
+
 Index Raft::commit_index() const {
   return impl_->commit;
 }

@@ -47,6 +47,8 @@ class Raft {
   /// Leads, has committed an entry of its term, and a quorum answered within the lease (6.2).
   [[nodiscard]] bool is_scheduler() const;
   [[nodiscard]] bool has_quorum() const;  ///< Leader: a quorum is recent. Follower: leader heard.
+  /// Leader: its lease would last until then if `joining`, who does not vote yet, did so from now.
+  [[nodiscard]] bool holds_lease_with(NodeId joining, MonoTime until) const;
   [[nodiscard]] Index commit_index() const;
   [[nodiscard]] Index last_index() const;
   [[nodiscard]] Index durable_index() const;

@@ -179,7 +179,7 @@ struct Raft::Impl {
   void after_commit(Index old_commit);
   void lead_entry(Entry entry);
   [[nodiscard]] Progress* find(NodeId id);
-  [[nodiscard]] MonoTime quorum_contact() const;
+  [[nodiscard]] MonoTime quorum_contact(NodeId joining = 0) const;
   [[nodiscard]] bool holds_lease() const;
   [[nodiscard]] bool is_scheduler() const;
 

@@ -271,16 +271,18 @@ Progress* Raft::Impl::find(NodeId id) {
   return at == progress.end() || at->id != id ? nullptr : &*at;
 }
 
-/// The instant at which a quorum last followed this leader for certain.
-MonoTime Raft::Impl::quorum_contact() const {
+/// The instant at which a quorum last followed this leader for certain; of those that vote and
+/// `joining`, if that is not 0.
+MonoTime Raft::Impl::quorum_contact(NodeId joining) const {
   std::vector<MonoTime> contacts;
   if (is_voting(settings.self)) contacts.push_back(now);
   for (const Progress& peer : progress) {
-    if (is_voting(peer.id)) contacts.push_back(peer.contact_at);
+    if (is_voting(peer.id) || peer.id == joining) contacts.push_back(peer.contact_at);
   }
-  if (contacts.size() < quorum()) return MonoTime::min();
+  const std::size_t needed = joining == 0 ? quorum() : (voting_count() + 1) / 2 + 1;
+  if (contacts.size() < needed) return MonoTime::min();
   std::sort(contacts.begin(), contacts.end(), std::greater<>());
-  return contacts[quorum() - 1];
+  return contacts[needed - 1];
 }
 
 bool Raft::Impl::holds_lease() const {

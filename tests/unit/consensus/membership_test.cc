@@ -43,6 +43,35 @@ TEST_CASE("a member joins as standby, catches up, gets a vote, loses it, and goe
   CHECK(net.raft(1).peers().size() == 2);
 }
 
+TEST_CASE("a leader that votes alone knows whether it would lead on with a second voter") {
+  Net net(voters({1}));
+  net.elect(1);
+  const Member second{2, MemberKind::kLearner, 0};
+  net.add(2, Stored{});
+  net.change(1, second);
+  net.run();
+  net.pass(Seconds(3));
+  net.isolate({2});
+  net.pass(Seconds(2));
+  const Raft& raft = net.raft(1);
+  CHECK(raft.is_scheduler());
+  CHECK_FALSE(raft.holds_lease_with(2, net.now()));
+  CHECK_FALSE(raft.holds_lease_with(9, net.now()));  // nobody
+
+  net.heal();
+  const MonoTime until = net.now() + Seconds(2);
+  while (!raft.holds_lease_with(2, net.now() + Millis(800)) && net.now() < until)
+    net.pass(Millis(10));
+  REQUIRE(net.now() < until);
+  const Term term = raft.term();
+  net.change(1, {2, MemberKind::kVoter, 0});
+  net.run();
+  net.pass(Seconds(3));
+  CHECK(raft.config() == voters({1, 2}));
+  CHECK(raft.is_scheduler());
+  CHECK(raft.term() == term);
+}
+
 TEST_CASE("a new voter and one that has not caught up are refused") {
   Net net(voters({1, 2, 3}));
   net.elect(1);
